@@ -1,0 +1,251 @@
+#include "tests/support/pg_cluster.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <random>
+#include <sstream>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "tests/support/wait.h"
+
+namespace pgteal::tests {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr int kDebianMajor = 15;
+constexpr int kFirstPort = 12000;  // well below Linux' ephemeral range (32768 on)
+constexpr int kLastPort = 31999;
+constexpr int kPortAttempts = 20;
+
+std::filesystem::path ServersFolder() {
+  if (const char* folder = std::getenv("PGTEAL_SERVERS")) return folder;
+  if (geteuid() == 0) return "/var/cache/pgteal/servers";
+  if (const char* cache = std::getenv("XDG_CACHE_HOME")) {
+    return std::filesystem::path(cache) / "pgteal/servers";
+  }
+  const char* home = std::getenv("HOME");
+  return std::filesystem::path(home == nullptr ? "/" : home) / ".cache/pgteal/servers";
+}
+
+bool IsPortFree(int port) {
+  const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  setsockopt(probe, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  const bool is_free = bind(probe, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+  close(probe);
+  return is_free;
+}
+
+// Random, because other test programs choose at the same time.
+int FreePort() {
+  static std::mt19937 random{std::random_device{}()};
+  std::uniform_int_distribution<int> pick(kFirstPort, kLastPort);
+  for (int attempt = 0; attempt < 1000; ++attempt) {
+    const int port = pick(random);
+    if (IsPortFree(port)) return port;
+  }
+  throw std::runtime_error("no free TCP port");
+}
+
+Settings Defaults() {
+  return {{"listen_addresses", "127.0.0.1"},
+          {"wal_level", "logical"},
+          {"fsync", "off"},
+          {"full_page_writes", "off"},
+          {"shared_buffers", "64MB"},
+          {"max_wal_senders", "20"},
+          {"max_replication_slots", "20"},
+          {"max_prepared_transactions", "20"},
+          {"max_connections", "60"},
+          {"min_wal_size", "64MB"},
+          {"max_wal_size", "1GB"},
+          {"timezone", "UTC"},
+          {"log_timezone", "UTC"},
+          {"jit", "off"},
+          {"log_line_prefix", "%m [%p] %q%a "}};
+}
+
+std::vector<pid_t> ChildrenOf(pid_t parent) {
+  const std::string id = std::to_string(parent);
+  std::istringstream in(ReadFile("/proc/" + id + "/task/" + id + "/children"));
+  std::vector<pid_t> children;
+  for (pid_t child = 0; in >> child;) children.push_back(child);
+  return children;
+}
+
+}  // namespace
+
+std::filesystem::path ServerBin(int major) {
+  const std::string number = std::to_string(major);
+  std::filesystem::path bin = ServersFolder() / number / "bin";
+  if (major == kDebianMajor) bin = "/usr/lib/postgresql/" + number + "/bin";
+  if (!std::filesystem::exists(bin / "postgres")) {
+    throw std::runtime_error("no PostgreSQL " + number + " in " + bin.string() +
+                             ": run tools/setup");
+  }
+  return bin;
+}
+
+std::filesystem::path ClientProgram(const std::string& name) {
+  return ServerBin(kDebianMajor) / name;
+}
+
+PgCluster::PgCluster(int major, Settings settings)
+    : major_(major),
+      bin_(ServerBin(major)),
+      settings_(std::move(settings)),
+      folder_("pg" + std::to_string(major), ServerUser()) {
+  settings_.merge(Defaults());
+  initdb_ = std::make_unique<Process>(ProcessOptions{
+      .argv = {bin_ / "initdb", "--pgdata=" + data_folder().string(), "--username=postgres",
+               "--auth=trust", "--no-sync", "--locale=C.UTF-8", "--encoding=UTF8"},
+      .env = {{"LC_ALL", "C.UTF-8"}},
+      .stdout_path = folder_ / "initdb.log",
+      .user = ServerUser()});
+}
+
+PgCluster::~PgCluster() {
+  if (postmaster_ && postmaster_->IsRunning()) Kill9();
+}
+
+void PgCluster::Start() {
+  Launch();
+  WaitReady();
+}
+
+void PgCluster::Launch() {
+  FinishInitdb();
+  if (port_ == 0) port_ = FreePort();
+  WriteSettings();
+  postmaster_ = std::make_unique<Process>(
+      ProcessOptions{.argv = {bin_ / "postgres", "-D", data_folder()},
+                     .env = {{"LC_ALL", "C.UTF-8"}},
+                     .stdout_path = folder_ / "server.log",
+                     .user = ServerUser(),
+                     .death_signal = SIGQUIT});  // immediate shutdown: takes the children along
+}
+
+void PgCluster::WaitReady() {
+  for (int attempt = 0; attempt < kPortAttempts; ++attempt) {
+    const bool settled =
+        WaitUntil([this] { return HasReadyMark() || !postmaster_->IsRunning(); }, seconds(60));
+    if (!settled) Fail("not ready after 60 s");
+    if (postmaster_->IsRunning()) {
+      was_ready_ = true;
+      return;
+    }
+    // Somebody took the port between our probe and the server's bind; a known port is kept, as
+    // clients were told of it.
+    if (was_ready_ || Log().find("Address already in use") == std::string::npos) break;
+    port_ = 0;
+    Launch();
+  }
+  Fail("ended while starting");
+}
+
+void PgCluster::Stop(StopMode mode) {
+  if (!IsRunning()) return;
+  const int signal = mode == StopMode::kSmart  ? SIGTERM
+                     : mode == StopMode::kFast ? SIGINT
+                                               : SIGQUIT;
+  postmaster_->Kill(signal);
+  if (!postmaster_->Wait(seconds(60))) Fail("did not stop in 60 s");
+  postmaster_.reset();
+}
+
+void PgCluster::Restart(StopMode mode) {
+  Stop(mode);
+  Start();
+}
+
+void PgCluster::Kill9() {
+  // Stopped first, or it could fork between our look and our kill.
+  postmaster_->Kill(SIGSTOP);
+  const std::vector<pid_t> children = ChildrenOf(postmaster_->pid());
+  postmaster_->Kill(SIGKILL);
+  for (const pid_t child : children) kill(child, SIGKILL);
+  postmaster_->Wait(seconds(60));
+  postmaster_.reset();
+  // The next start refuses while any of them still holds the shared memory.
+  const bool gone = WaitUntil(
+      [&children] {
+        for (const pid_t child : children) {
+          if (kill(child, 0) == 0) return false;
+        }
+        return true;
+      },
+      seconds(60));
+  if (!gone) Fail("processes survive SIGKILL");
+}
+
+bool PgCluster::IsRunning() { return postmaster_ && postmaster_->IsRunning(); }
+
+void PgCluster::Set(const std::string& name, const std::string& value) {
+  settings_[name] = value;
+  WriteSettings();
+}
+
+void PgCluster::Reload() { Connect().Exec("SELECT pg_reload_conf()"); }
+
+std::string PgCluster::ConnInfo(const std::string& dbname) const {
+  return "host=" + socket_folder().string() + " port=" + std::to_string(port_) +
+         " user=postgres dbname=" + dbname;
+}
+
+std::string PgCluster::TcpConnInfo(const std::string& dbname) const {
+  return "host=127.0.0.1 port=" + std::to_string(port_) + " user=postgres dbname=" + dbname;
+}
+
+void PgCluster::FinishInitdb() {
+  if (!initdb_) return;
+  const auto status = initdb_->Wait(seconds(120));
+  if (!status || status->code != 0) {
+    throw std::runtime_error("initdb failed:\n" + ReadFile(folder_ / "initdb.log"));
+  }
+  initdb_.reset();
+  std::ofstream hba(data_folder() / "pg_hba.conf", std::ios::trunc);
+  hba << "local all,replication all trust\nhost all,replication all 127.0.0.1/32 trust\n";
+}
+
+void PgCluster::WriteSettings() const {
+  std::ofstream conf(data_folder() / "postgresql.conf", std::ios::trunc);
+  conf << "port = " << port_ << "\nunix_socket_directories = '" << socket_folder().string()
+       << "'\n";
+  for (const auto& [name, value] : settings_) {
+    conf << name << " = '";
+    for (const char c : value) conf << (c == '\'' ? "''" : std::string(1, c));
+    conf << "'\n";
+  }
+}
+
+// The postmaster writes its pid to the first line of postmaster.pid and its state to the eighth.
+bool PgCluster::HasReadyMark() const {
+  std::istringstream in(ReadFile(data_folder() / "postmaster.pid"));
+  std::string line;
+  if (!std::getline(in, line) || line != std::to_string(postmaster_->pid())) return false;
+  for (int skipped = 0; skipped < 7; ++skipped) {
+    if (!std::getline(in, line)) return false;
+  }
+  return line.starts_with("ready");
+}
+
+void PgCluster::Fail(const std::string& what) const {
+  std::string log = Log();
+  constexpr size_t kTailBytes = 4000;
+  if (log.size() > kTailBytes) log.erase(0, log.size() - kTailBytes);
+  throw std::runtime_error("PostgreSQL " + std::to_string(major_) + " " + what + "\n" + log);
+}
+
+}  // namespace pgteal::tests

@@ -1,0 +1,81 @@
+#ifndef PGTEAL_TESTS_SUPPORT_PG_CLUSTER_H_
+#define PGTEAL_TESTS_SUPPORT_PG_CLUSTER_H_
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "tests/support/process.h"
+#include "tests/support/sql.h"
+#include "tests/support/temp_folder.h"
+
+namespace pgteal::tests {
+
+using Settings = std::map<std::string, std::string>;  // as in postgresql.conf, values unquoted
+
+// The folder with the programs of a major version; of PostgreSQL 15 when asked for psql or pgbench.
+// Servers are looked for where `tools/setup --print` says. Throws std::runtime_error.
+std::filesystem::path ServerBin(int major);
+std::filesystem::path ClientProgram(const std::string& name);
+
+// A throwaway server: own data folder, own Unix socket, own port on 127.0.0.1 (below the ephemeral
+// range, kept over restarts), trust authentication, superuser `postgres`, UTF8, wal_level=logical,
+// fsync=off unless set otherwise. Stopped and removed by the destructor. Each has a system
+// identifier of its own, as initdb runs every time. Throws std::runtime_error with the server's
+// log.
+class PgCluster {
+ public:
+  // Begins initdb and returns, so that several clusters can be made side by side.
+  explicit PgCluster(int major, Settings settings = {});
+  ~PgCluster();
+  PgCluster(const PgCluster&) = delete;
+  PgCluster& operator=(const PgCluster&) = delete;
+
+  enum class StopMode { kSmart, kFast, kImmediate };
+
+  void Start();
+  // Start() in two steps, for several clusters side by side.
+  void Launch();
+  void WaitReady();
+  void Stop(StopMode mode = StopMode::kFast);
+  void Restart(StopMode mode = StopMode::kFast);
+  // All its processes die at once, as in a power cut.
+  void Kill9();
+  bool IsRunning();
+
+  // Written to the configuration; in force after Reload() or Restart(), by the setting's nature.
+  void Set(const std::string& name, const std::string& value);
+  void Reload();
+
+  // Unix socket; TCP over 127.0.0.1.
+  std::string ConnInfo(const std::string& dbname = "postgres") const;
+  std::string TcpConnInfo(const std::string& dbname = "postgres") const;
+  Sql Connect(const std::string& dbname = "postgres") const { return Sql(ConnInfo(dbname)); }
+
+  int major() const { return major_; }
+  int port() const { return port_; }
+  std::filesystem::path socket_folder() const { return folder_.path(); }
+  std::filesystem::path data_folder() const { return folder_ / "data"; }
+  std::string Log() const { return ReadFile(folder_ / "server.log"); }
+
+ private:
+  void FinishInitdb();
+  void WriteSettings() const;
+  bool HasReadyMark() const;
+  [[noreturn]] void Fail(const std::string& what) const;
+
+  const int major_;
+  const std::filesystem::path bin_;
+  Settings settings_;
+  TempFolder folder_;
+  int port_ = 0;
+  bool was_ready_ = false;
+  std::unique_ptr<Process> initdb_;
+  std::unique_ptr<Process> postmaster_;
+};
+
+}  // namespace pgteal::tests
+
+#endif  // PGTEAL_TESTS_SUPPORT_PG_CLUSTER_H_
