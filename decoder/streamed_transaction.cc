@@ -1,0 +1,50 @@
+#include "decoder/streamed_transaction.h"
+
+#include <utility>
+
+#include "decoder/pgoutput.h"
+#include "decoder/spooled_changes.h"
+
+namespace pgteal::decoder {
+
+StreamedTransaction::StreamedTransaction(std::unique_ptr<MessageLog> log, RelationCache relations)
+    : log_(std::move(log)), relations_(std::move(relations)) {}
+
+void StreamedTransaction::AddChange(RawMessage message) {
+  const uint64_t count = TypeOf(message.bytes) == MessageType::kMessage ? 0 : 1;
+  change_counts_[StreamedXid(message.bytes)] += count;
+  log_->Append(message.lsn, message.bytes);
+}
+
+void StreamedTransaction::AddRelation(RawMessage message, Relation relation, uint64_t order) {
+  relations_.Apply(std::move(relation), order);
+  log_->Append(message.lsn, message.bytes);
+}
+
+void StreamedTransaction::AddType(RawMessage message, const TypeMessage& type) {
+  relations_.Apply(type);
+  log_->Append(message.lsn, message.bytes);
+}
+
+void StreamedTransaction::RollBack(pg::Xid subxid) {
+  if (change_counts_.erase(subxid) > 0) rolled_back_.insert(subxid);
+}
+
+std::unique_ptr<Transaction> StreamedTransaction::Finish(const StreamCommit& commit,
+                                                         int protocol_version) && {
+  auto transaction = std::make_unique<Transaction>();
+  transaction->xid = commit.xid;
+  transaction->commit_lsn = commit.commit_lsn;
+  transaction->end_lsn = commit.end_lsn;
+  transaction->commit_time = commit.commit_time;
+  transaction->origin = std::move(origin_);
+  for (const auto& [xid, count] : change_counts_) transaction->change_count += count;
+  SpooledState state{.protocol_version = protocol_version,
+                     .in_stream = true,
+                     .relations = relations_.Unannounced(),
+                     .left_out = std::move(rolled_back_)};
+  transaction->source = std::make_unique<SpooledChanges>(std::move(log_), std::move(state));
+  return transaction;
+}
+
+}  // namespace pgteal::decoder

@@ -1,0 +1,49 @@
+#ifndef PGTEAL_DECODER_STREAMED_TRANSACTION_H_
+#define PGTEAL_DECODER_STREAMED_TRANSACTION_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "decoder/message.h"
+#include "decoder/message_log.h"
+#include "decoder/open_transaction.h"
+#include "decoder/relation_cache.h"
+#include "decoder/transaction.h"
+
+namespace pgteal::decoder {
+
+// A transaction that the server sends before it knows how it ends, in blocks between Stream Start
+// and Stream Stop. All of it goes to a log; what stays in memory is one number per subtransaction.
+// Part of Assembler.
+class StreamedTransaction {
+ public:
+  StreamedTransaction(std::unique_ptr<MessageLog> log, RelationCache relations);
+
+  void SetOrigin(std::string_view name) { origin_ = name; }
+  // Takes a message that IsChange says yes to.
+  void AddChange(RawMessage message);
+  void AddRelation(RawMessage message, Relation relation, uint64_t order);
+  void AddType(RawMessage message, const TypeMessage& type);
+  // Leaves out the changes of a subtransaction. One that sent no change may be unknown.
+  void RollBack(pg::Xid subxid);
+
+  // What the server announced within this transaction, which later ones rely on.
+  const RelationCache& relations() const { return relations_; }
+
+  std::unique_ptr<Transaction> Finish(const StreamCommit& commit, int protocol_version) &&;
+
+ private:
+  std::unique_ptr<MessageLog> log_;
+  RelationCache relations_;
+  std::string origin_;
+  // Row changes and truncates by the (sub)transaction that made them.
+  std::unordered_map<pg::Xid, uint64_t> change_counts_;
+  std::unordered_set<pg::Xid> rolled_back_;
+};
+
+}  // namespace pgteal::decoder
+
+#endif  // PGTEAL_DECODER_STREAMED_TRANSACTION_H_
