@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <random>
@@ -83,6 +84,13 @@ std::vector<pid_t> ChildrenOf(pid_t parent) {
   std::vector<pid_t> children;
   for (pid_t child = 0; in >> child;) children.push_back(child);
   return children;
+}
+
+// Gone, or a zombie, which holds nothing and waits for whoever adopted it.
+bool HasEnded(pid_t pid) {
+  const std::string stat = ReadFile("/proc/" + std::to_string(pid) + "/stat");
+  const size_t name_end = stat.rfind(')');
+  return name_end == std::string::npos || stat.compare(name_end, 3, ") Z") == 0;
 }
 
 }  // namespace
@@ -179,15 +187,10 @@ void PgCluster::Kill9() {
   postmaster_->Wait(seconds(60));
   postmaster_.reset();
   // The next start refuses while any of them still holds the shared memory.
-  const bool gone = WaitUntil(
-      [&children] {
-        for (const pid_t child : children) {
-          if (kill(child, 0) == 0) return false;
-        }
-        return true;
-      },
-      seconds(60));
-  if (!gone) Fail("processes survive SIGKILL");
+  const auto all_ended = [&children] {
+    return std::all_of(children.begin(), children.end(), HasEnded);
+  };
+  if (!WaitUntil(all_ended, seconds(60))) Fail("processes survive SIGKILL");
 }
 
 bool PgCluster::IsRunning() { return postmaster_ && postmaster_->IsRunning(); }

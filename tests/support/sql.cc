@@ -1,6 +1,7 @@
 #include "tests/support/sql.h"
 
 #include <libpq-fe.h>
+#include <poll.h>
 
 #include <utility>
 
@@ -85,5 +86,10 @@ void Sql::Finish() {
 }
 
 int Sql::backend_pid() const { return PQbackendPID(connection_.get()); }
+
+bool Sql::IsAlive() {
+  pollfd hang_up{PQsocket(connection_.get()), POLLRDHUP, 0};
+  return PQstatus(connection_.get()) == CONNECTION_OK && poll(&hang_up, 1, 0) == 0;
+}
 
 }  // namespace pgteal::tests

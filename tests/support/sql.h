@@ -46,6 +46,8 @@ class Sql {
   void Finish();
 
   int backend_pid() const;
+  // False once the server has closed the connection, even if nobody has used it since.
+  bool IsAlive();
 
  private:
   struct Close {
