@@ -235,7 +235,7 @@ uint64_t Process::PeakRssBytes() const {
   return std::strtoull(text.c_str() + at + std::strlen("VmHWM:"), nullptr, 10) * 1024;
 }
 
-ExitStatus Run(const ProcessOptions& options, std::chrono::milliseconds timeout) {
+ExitStatus RunToEnd(const ProcessOptions& options, std::chrono::milliseconds timeout) {
   Process process(options);
   if (const auto status = process.Wait(timeout)) return *status;
   process.Kill(SIGKILL);

@@ -57,7 +57,7 @@ class Process {
 };
 
 // Runs it to its end; killed at the deadline. For small tools.
-ExitStatus Run(const ProcessOptions& options, std::chrono::milliseconds timeout);
+ExitStatus RunToEnd(const ProcessOptions& options, std::chrono::milliseconds timeout);
 
 }  // namespace pgteal::tests
 
