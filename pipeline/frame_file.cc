@@ -28,9 +28,9 @@ std::string Describe(std::string_view what, const std::string& path, int error) 
 }
 
 void SyncFolderOf(const std::string& path) {
-  std::string folder = std::filesystem::path(path).parent_path().string();
-  if (folder.empty()) folder = ".";
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  const int descriptor =
+      ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   // Not every file system lets a folder be opened or synced; the file itself is safe by now.
   if (descriptor < 0) return;
   ::fsync(descriptor);

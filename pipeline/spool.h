@@ -27,11 +27,12 @@ struct SpoolOptions {
   // In front of every file's name; one SpoolFolder for each prefix in one process.
   std::string prefix = "pgteal";
   // What one log keeps in memory before it opens a file.
-  size_t memory_bytes = kBlockBytesDefault;
+  size_t memory_bytes = size_t{256} << 10;
   // For all files together; 0 = as much as the file system has.
   uint64_t disk_bytes_max = 0;
-  // Faster than level 1 and hardly larger: spooled bytes live for seconds.
-  int zstd_level = -3;
+  // Spooled bytes live for seconds, so speed comes first: level 1 makes the file half as large and
+  // appends at 60 % of the speed (bench/micro/spool_bench.cc).
+  int zstd_level = -10;
 };
 
 // Opens logs. Open() and everything that writes belong to one thread (the receiver); a log that has
