@@ -54,7 +54,9 @@ class Arena {
   static constexpr size_t kAlignment = 8;
   // Small first, since most transactions are; then doubling, so that few chunks hold much.
   static constexpr size_t kFirstChunkBytes = 1024;
-  static constexpr size_t kChunkBytesMax = 256 * 1024;
+  // Below the size from which malloc maps pages of its own: giving those back and touching new ones
+  // costs more than decoding.
+  static constexpr size_t kChunkBytesMax = 64 * 1024;
 
   void AddChunk(size_t bytes_min);
 

@@ -1,1 +1,276 @@
-// placeholder
+#include "pg/connection.h"
+
+#include <fmt/format.h>
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+
+#include "pg/error.h"
+
+namespace pgteal::pg {
+namespace {
+
+using std::chrono::milliseconds;
+
+// How long one connection attempt may take when connect_timeout does not say.
+constexpr int kConnectTimeoutSeconds = 15;
+
+// Sent in the startup packet, which beats ALTER ROLE/DATABASE … SET. All exist since version 14.
+constexpr std::array<std::pair<const char*, const char*>, 20> kPinned = {{
+    {"client_encoding", "UTF8"},
+    {"search_path", ""},
+    {"datestyle", "ISO"},
+    {"intervalstyle", "postgres"},
+    {"extra_float_digits", "3"},
+    {"bytea_output", "hex"},
+    {"lc_monetary", "C"},
+    {"timezone", "UTC"},
+    {"xmloption", "content"},
+    {"array_nulls", "on"},
+    {"standard_conforming_strings", "on"},
+    {"row_security", "off"},
+    {"statement_timeout", "0"},
+    {"lock_timeout", "0"},
+    {"idle_in_transaction_session_timeout", "0"},
+    {"idle_session_timeout", "0"},
+    {"default_transaction_isolation", "read committed"},
+    {"default_transaction_read_only", "off"},
+    {"default_transaction_deferrable", "off"},
+    {"client_min_messages", "warning"},
+}};
+
+// Backslash and space separate in "options" (PostgreSQL docs, libpq: options).
+std::string EscapeOption(std::string_view value) {
+  std::string out;
+  for (const char c : value) {
+    if (c == ' ' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+std::string StartupOptions(const ConnInfo& info, const SessionOptions& options) {
+  std::string text = info.Get("options");
+  const auto add = [&text](std::string_view name, std::string_view value) {
+    text += fmt::format("{}-c {}={}", text.empty() ? "" : " ", name, EscapeOption(value));
+  };
+  for (const auto& [name, value] : kPinned) add(name, value);
+  for (const auto& [name, value] : options.settings) add(name, value);
+  return text;
+}
+
+ConnInfo WithDefaults(ConnInfo info, const SessionOptions& options) {
+  info.Set("options", StartupOptions(info, options));
+  info.Set("application_name", options.application_name);
+  if (options.replication) info.Set("replication", "database");
+  // A peer that vanished without a word is noticed in about half a minute.
+  info.SetDefault("keepalives_idle", "10");
+  info.SetDefault("keepalives_interval", "5");
+  info.SetDefault("keepalives_count", "4");
+  info.SetDefault("tcp_user_timeout", "30000");
+  return info;
+}
+
+int ConnectTimeoutSeconds(const ConnInfo& info) {
+  const std::string text = info.Get("connect_timeout");
+  int seconds = 0;
+  std::from_chars(text.data(), text.data() + text.size(), seconds);
+  return seconds > 0 ? seconds : kConnectTimeoutSeconds;
+}
+
+std::string FirstLine(const char* message) {
+  const std::string_view text(message);
+  return std::string(text.substr(0, text.find('\n')));
+}
+
+std::string Field(const PGresult* result, int code) {
+  const char* text = PQresultErrorField(result, code);
+  return text == nullptr ? "" : text;
+}
+
+int MillisecondsUntil(const Deadline& deadline) {
+  if (!deadline) return -1;
+  const auto left = std::chrono::ceil<milliseconds>(*deadline - Clock::now()).count();
+  return left < 0 ? 0 : static_cast<int>(std::min<int64_t>(left, 1'000'000));
+}
+
+void DropNotice(void*, const PGresult*) {}
+
+}  // namespace
+
+void Connection::Finish::operator()(pg_conn* connection) const { PQfinish(connection); }
+
+Connection::Connection(const ConnInfo& info, const SessionOptions& options)
+    : interrupt_(options.interrupt), description_(info.Describe()) {
+  Connect(WithDefaults(info, options), options);
+  PinSettings();
+}
+
+void Connection::Connect(const ConnInfo& info, const SessionOptions&) {
+  std::vector<const char*> keywords;
+  std::vector<const char*> values;
+  for (const auto& [keyword, value] : info.settings()) {
+    keywords.push_back(keyword.c_str());
+    values.push_back(value.c_str());
+  }
+  keywords.push_back(nullptr);
+  values.push_back(nullptr);
+  connection_.reset(PQconnectStartParams(keywords.data(), values.data(), 0));
+  if (!connection_) throw ConnectionLost("out of memory for a connection");
+  const auto deadline = Clock::now() + std::chrono::seconds(ConnectTimeoutSeconds(info));
+  auto state = PGRES_POLLING_WRITING;
+  while (state != PGRES_POLLING_OK) {
+    if (state == PGRES_POLLING_FAILED || PQstatus(get()) == CONNECTION_BAD) {
+      throw ConnectionLost(
+          fmt::format("cannot connect to {}: {}", description_, FirstLine(PQerrorMessage(get()))));
+    }
+    if (Wait(state == PGRES_POLLING_WRITING, deadline) == Ready::kTimeout) {
+      throw ConnectionLost(fmt::format("cannot connect to {}: no answer in time", description_));
+    }
+    state = PQconnectPoll(get());
+  }
+  PQsetnonblocking(get(), 1);
+  // NOTICEs may quote row values and may come by the thousand.
+  PQsetNoticeReceiver(get(), &DropNotice, nullptr);
+}
+
+void Connection::PinSettings() {
+  if (server_version() < 140000) {
+    throw Refused(fmt::format("{} is PostgreSQL {}; versions before 14 are not supported",
+                              description_, server_version() / 10000));
+  }
+  // transaction_timeout is not in the startup packet because servers before 17 would refuse it.
+  if (server_version() >= 170000) Exec("SET transaction_timeout = 0");
+  std::string sql = "SELECT name FROM (VALUES ";
+  for (const auto& [name, value] : kPinned) {
+    sql += fmt::format("{}('{}','{}')", name == kPinned.front().first ? "" : ",", name, value);
+  }
+  // datestyle answers "ISO, MDY"; an empty search_path answers "" or "\"\"".
+  sql +=
+      ") AS wanted(name, value) WHERE NOT (pg_catalog.lower(pg_catalog.current_setting(name)) "
+      "OPERATOR(pg_catalog.=) pg_catalog.lower(value) OR pg_catalog.starts_with("
+      "pg_catalog.lower(pg_catalog.current_setting(name)), pg_catalog.lower(value) "
+      "OPERATOR(pg_catalog.||) ', '))";
+  const Result wrong = Exec(sql);
+  if (!wrong.is_empty()) {
+    throw Refused(fmt::format("{} does not take the setting {} in the startup packet", description_,
+                              wrong.Text(0, 0)),
+                  "Connect to the server directly: connection poolers change session settings.");
+  }
+}
+
+int Connection::server_version() const { return PQserverVersion(get()); }
+int Connection::backend_pid() const { return PQbackendPID(get()); }
+bool Connection::in_transaction() const { return PQtransactionStatus(get()) != PQTRANS_IDLE; }
+bool Connection::is_broken() const { return PQstatus(get()) != CONNECTION_OK; }
+
+Result Connection::Exec(const std::string& sql, Deadline deadline) {
+  if (PQsendQuery(get(), sql.c_str()) != 1) ThrowLost();
+  return Await(deadline);
+}
+
+Result Connection::Exec(const std::string& sql, const TextParams& params, Deadline deadline) {
+  std::vector<const char*> values;
+  values.reserve(params.size());
+  for (const auto& param : params) values.push_back(param ? param->c_str() : nullptr);
+  if (PQsendQueryParams(get(), sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(),
+                        nullptr, nullptr, 0) != 1) {
+    ThrowLost();
+  }
+  return Await(deadline);
+}
+
+Result Connection::Await(Deadline deadline) {
+  Flush();
+  Result last;
+  Result failed;
+  while (true) {
+    Result next = NextResult(deadline);
+    if (next.get() == nullptr) break;
+    const auto status = PQresultStatus(next.get());
+    // A COPY or replication stream begins: its owner goes on from here.
+    const bool is_copy =
+        status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;
+    if (status == PGRES_FATAL_ERROR && failed.get() == nullptr) {
+      failed = std::move(next);
+    } else {
+      last = std::move(next);
+    }
+    if (is_copy) break;
+  }
+  if (failed.get() != nullptr) ThrowIfError(failed);
+  if (last.get() == nullptr) ThrowLost();
+  return last;
+}
+
+Result Connection::NextResult(Deadline deadline) {
+  while (PQisBusy(get()) == 1) {
+    if (Wait(false, deadline) == Ready::kTimeout) {
+      Cancel();
+      throw ConnectionLost(fmt::format("{} did not answer in time", description_));
+    }
+    if (PQconsumeInput(get()) != 1) ThrowLost();
+  }
+  return Result(PQgetResult(get()));
+}
+
+void Connection::Flush() {
+  while (true) {
+    const int left = PQflush(get());
+    if (left == 0) return;
+    if (left < 0) ThrowLost();
+    if (Wait(true, std::nullopt) == Ready::kReadable && PQconsumeInput(get()) != 1) ThrowLost();
+  }
+}
+
+Connection::Ready Connection::Wait(bool for_write, Deadline deadline) {
+  std::array<pollfd, 2> fds = {{
+      {PQsocket(get()), static_cast<short>(POLLIN | (for_write ? POLLOUT : 0)), 0},
+      {interrupt_ == nullptr ? -1 : interrupt_->fd(), POLLIN, 0},
+  }};
+  while (true) {
+    const int ready = poll(fds.data(), fds.size(), MillisecondsUntil(deadline));
+    if (ready < 0 && errno != EINTR) throw ConnectionLost("poll() failed on a connection");
+    if (fds[1].revents != 0 && ready > 0) {
+      Cancel();
+      throw Interrupted();
+    }
+    if (ready == 0) return Ready::kTimeout;
+    if (ready < 0) continue;
+    return (fds[0].revents & POLLIN) != 0 ? Ready::kReadable : Ready::kWritable;
+  }
+}
+
+void Connection::Cancel() noexcept {
+  // So that a statement that waits for a lock does not hold our locks after we are gone.
+  if (!connection_ || PQtransactionStatus(get()) != PQTRANS_ACTIVE) return;
+  if (PGcancel* cancel = PQgetCancel(get())) {
+    std::array<char, 256> message{};
+    PQcancel(cancel, message.data(), message.size());
+    PQfreeCancel(cancel);
+  }
+}
+
+void Connection::ThrowLost() const {
+  throw ConnectionLost(
+      fmt::format("connection to {} lost: {}", description_, FirstLine(PQerrorMessage(get()))));
+}
+
+void Connection::ThrowIfError(const Result& result) const {
+  const auto status = PQresultStatus(result.get());
+  if (status != PGRES_FATAL_ERROR && status != PGRES_BAD_RESPONSE) return;
+  ServerErrorFields fields{.sqlstate = Field(result.get(), PG_DIAG_SQLSTATE),
+                           .message = Field(result.get(), PG_DIAG_MESSAGE_PRIMARY),
+                           .schema = Field(result.get(), PG_DIAG_SCHEMA_NAME),
+                           .table = Field(result.get(), PG_DIAG_TABLE_NAME),
+                           .column = Field(result.get(), PG_DIAG_COLUMN_NAME),
+                           .constraint = Field(result.get(), PG_DIAG_CONSTRAINT_NAME)};
+  // Errors that libpq makes itself (the socket broke) carry no SQLSTATE.
+  if (fields.sqlstate.empty()) ThrowLost();
+  throw ServerError(std::move(fields));
+}
+
+}  // namespace pgteal::pg

@@ -1,0 +1,271 @@
+#include "applier/applier.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "applier/errors.h"
+#include "applier/progress_row.h"
+#include "pg/error.h"
+#include "pg/quote.h"
+#include "pg/sqlstate.h"
+
+namespace pgteal::applier {
+namespace {
+
+ChangeOrigin OriginOf(const Batch& batch) {
+  const auto& last = *batch.transactions.back();
+  return {.xid = last.xid, .end_lsn = last.end_lsn};
+}
+
+pg::Lsn ParseLsn(std::string_view text) {
+  const auto lsn = pg::Lsn::Parse(text);
+  if (!lsn) throw pg::ProtocolError("green did not tell its WAL position");
+  return *lsn;
+}
+
+}  // namespace
+
+Applier::Applier(const pg::ConnInfo& target, const pg::SessionOptions& session,
+                 const ApplierOptions& options, TargetCatalog& catalog)
+    : options_(options),
+      connection_(target, session),
+      pipelined_(connection_),
+      row_writer_(pipelined_, statements_),
+      set_writer_(connection_, pipelined_, statements_, row_writer_, options_.copy_rows_min),
+      exact_writer_(pipelined_, row_writer_, options_.on_conflict, options_.slot),
+      resolver_(catalog) {
+  SetUpSession();
+}
+
+void Applier::SetUpSession() {
+  connection_.Exec(
+      fmt::format("SET synchronous_commit = {}", options_.synchronous_commit ? "on" : "off"));
+  // The number of array elements is unknown to the planner either way; a plan per execution would
+  // copy every parameter once more.
+  connection_.Exec("SET plan_cache_mode = force_generic_plan");
+  connection_.Exec("SET jit = off");
+  if (options_.replica_role) connection_.Exec("SET session_replication_role = replica");
+  if (!options_.origin.empty()) SetUpOrigin();
+}
+
+void Applier::SetUpOrigin() {
+  const std::string name = pg::QuoteLiteral(options_.origin);
+  connection_.Exec(
+      fmt::format("SELECT CASE WHEN pg_replication_origin_oid({0}) IS NULL THEN "
+                  "pg_replication_origin_create({0})"
+                  " END",
+                  name));
+  connection_.Exec(fmt::format("SELECT pg_replication_origin_session_setup({})", name));
+}
+
+Applied Applier::Apply(Batch& batch, Turn& turn) {
+  bool is_exact = false;
+  Attempt early = Attempt::kRepeat;
+  if (!batch.is_barrier) {
+    early = Try(
+        [&] {
+          Begin();
+          set_writer_.Write(batch.plan.segments.front(), Part::kEarly);
+          return set_writer_.Finish();
+        },
+        false);
+    is_exact = early == Attempt::kGoExact;
+  }
+  auto outcome = turn.Await(batch.sequence);
+  if (outcome == Turn::Outcome::kYield) {
+    spdlog::debug("batch {} gives way to an earlier one", batch.sequence);
+    if (early == Attempt::kDone) RollBack();
+    early = Attempt::kRepeat;
+    while (outcome == Turn::Outcome::kYield) outcome = turn.Await(batch.sequence);
+  }
+  if (early == Attempt::kDone) {
+    Applied applied;
+    const Attempt late = Try(
+        [&] {
+          if (!WriteFolded(batch, false)) return false;
+          Commit(batch, &applied);
+          return true;
+        },
+        false);
+    if (late == Attempt::kDone) return applied;
+    is_exact = late == Attempt::kGoExact;
+  }
+  return ApplyInTurn(batch, is_exact);
+}
+
+// All earlier batches have committed and this one has no transaction open.
+Applied Applier::ApplyInTurn(Batch& batch, bool is_exact) {
+  for (int attempt = 0;; ++attempt) {
+    Applied applied;
+    const Attempt result = Try(
+        [&] {
+          Begin();
+          if (is_exact) {
+            WriteExact(batch);
+          } else if (!WriteFolded(batch, true)) {
+            return false;
+          }
+          Commit(batch, &applied);
+          return true;
+        },
+        is_exact || attempt >= options_.transient_retries_max);
+    applied.was_exact = is_exact;
+    applied.conflicts = exact_writer_.conflicts();
+    if (result == Attempt::kDone) return applied;
+    if (result == Attempt::kGoExact) is_exact = true;
+    if (attempt >= options_.transient_retries_max) {
+      throw pg::ConnectionLost("a batch failed again and again for transient reasons");
+    }
+  }
+}
+
+template <typename Work>
+Applier::Attempt Applier::Try(Work work, bool is_exact) {
+  try {
+    if (work()) return Attempt::kDone;
+    RollBack();
+    spdlog::debug("a folded batch did not find all its rows: repeated change by change");
+    return Attempt::kGoExact;
+  } catch (const TakenOver&) {
+    throw;
+  } catch (const pg::ServerError& error) {
+    if (connection_.is_broken()) throw;
+    if (pg::Judge(error.sqlstate()).verdict == pg::Verdict::kRetry) {
+      spdlog::debug("a batch is repeated: {}", error.what());
+      RollBack();
+      return Attempt::kRepeat;
+    }
+    if (is_exact) throw;
+    spdlog::debug("a folded batch failed and is repeated change by change: {}", error.what());
+    RollBack();
+    return Attempt::kGoExact;
+  }
+}
+
+void Applier::Begin() { pipelined_.SendSql("BEGIN"); }
+
+bool Applier::WriteFolded(const Batch& batch, bool with_early) {
+  const ChangeOrigin origin = OriginOf(batch);
+  bool is_first = true;
+  for (const auto& segment : batch.plan.segments) {
+    // Only the first segment had an early part.
+    if (!WriteSegment(segment, with_early || !is_first, origin)) return false;
+    is_first = false;
+  }
+  for (const auto& transaction : batch.transactions) {
+    if (transaction->source && !WriteSpooled(*transaction)) return false;
+  }
+  return true;
+}
+
+bool Applier::WriteSegment(const Segment& segment, bool with_early, const ChangeOrigin& origin) {
+  if (with_early) set_writer_.Write(segment, Part::kEarly);
+  set_writer_.Write(segment, Part::kLate);
+  if (!set_writer_.Finish()) return false;
+  for (const auto& exact : segment.exact) {
+    exact_writer_.Apply(*exact.change, *exact.target, origin);
+  }
+  if (segment.truncate) {
+    std::vector<const TargetRelation*> targets;
+    for (const auto& target : segment.truncate->targets) targets.push_back(target.get());
+    exact_writer_.Truncate(targets, segment.truncate->restart_identity, origin);
+  }
+  exact_writer_.Finish();
+  return true;
+}
+
+bool Applier::WriteSpooled(decoder::Transaction& transaction) {
+  const ChangeOrigin origin{.xid = transaction.xid, .end_lsn = transaction.end_lsn};
+  transaction.source->Rewind();
+  decoder::ChangeBlock block;
+  while (transaction.source->Next(options_.block_bytes, &block)) {
+    resolver_.Learn(block);
+    Plan plan;
+    Folder folder(&plan);
+    resolver_.Fold(block, &folder);
+    for (const auto& segment : plan.segments) {
+      if (!WriteSegment(segment, true, origin)) return false;
+    }
+  }
+  return true;
+}
+
+void Applier::WriteExact(Batch& batch) {
+  for (const auto& transaction : batch.transactions) {
+    const ChangeOrigin origin{.xid = transaction->xid, .end_lsn = transaction->end_lsn};
+    if (!transaction->source) {
+      WriteExactBlock(transaction->block, origin);
+      continue;
+    }
+    transaction->source->Rewind();
+    decoder::ChangeBlock block;
+    while (transaction->source->Next(options_.block_bytes, &block)) {
+      WriteExactBlock(block, origin);
+    }
+  }
+}
+
+void Applier::WriteExactBlock(const decoder::ChangeBlock& block, const ChangeOrigin& origin) {
+  resolver_.Learn(block);
+  for (const auto& change : block.changes) {
+    if (change.kind == decoder::ChangeKind::kMessage) continue;
+    if (change.kind == decoder::ChangeKind::kTruncate) {
+      const TruncateWork work = resolver_.Truncate(change);
+      std::vector<const TargetRelation*> targets;
+      for (const auto& target : work.targets) targets.push_back(target.get());
+      if (!targets.empty()) exact_writer_.Truncate(targets, work.restart_identity, origin);
+    } else if (const auto& target = resolver_.Find(change.relation)) {
+      exact_writer_.Apply(change, *target, origin);
+    }
+  }
+  // What was sent points into the block.
+  exact_writer_.Finish();
+}
+
+void Applier::Commit(const Batch& batch, Applied* applied) {
+  if (!options_.origin.empty()) {
+    pipelined_.SendSql(fmt::format(
+        "SELECT pg_replication_origin_xact_setup('{}', '2000-01-01 00:00:00+00'::timestamptz + "
+        "{} * interval '1 microsecond')",
+        batch.end_lsn, batch.commit_time.micros));
+  }
+  const size_t advance =
+      SendAdvance(pipelined_, statements_, options_.slot, options_.generation, batch);
+  pipelined_.SendSql("COMMIT");
+  const size_t position = pipelined_.SendSql(
+      "SELECT pg_current_wal_insert_lsn()::text || ' ' || pg_current_wal_flush_lsn()::text");
+  try {
+    const std::string positions = pipelined_.Finish()[position].first_value.value_or("");
+    const auto space = positions.find(' ');
+    if (space == std::string::npos) throw pg::ProtocolError("green did not tell its WAL position");
+    applied->insert_lsn = ParseLsn(std::string_view(positions).substr(0, space));
+    applied->flush_lsn = ParseLsn(std::string_view(positions).substr(space + 1));
+  } catch (const pg::StatementFailed& failure) {
+    if (failure.index() == advance && failure.sqlstate() == kFencedOff) {
+      throw TakenOver(fmt::format("another process has taken over slot {}", options_.slot),
+                      "Let that one run, or stop it and start this one again.");
+    }
+    // The COMMIT went through and only the question behind it failed: ask again elsewhere.
+    if (failure.index() == position) throw pg::CommitInDoubt("green answered no WAL position");
+    throw;
+  } catch (const pg::ConnectionLost& lost) {
+    throw pg::CommitInDoubt(fmt::format("commit in doubt: {}", lost.what()));
+  }
+}
+
+void Applier::RollBack() {
+  set_writer_.Reset();
+  exact_writer_.Reset();
+  try {
+    pipelined_.Leave();
+  } catch (const pg::StatementFailed&) {
+    pipelined_.Leave();  // the failure is taken now; the pipeline is in sync
+  }
+  connection_.Exec("ROLLBACK");
+  connection_.Exec("DEALLOCATE ALL");
+  statements_.Forget();
+}
+
+}  // namespace pgteal::applier

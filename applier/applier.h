@@ -1,0 +1,84 @@
+#ifndef PGTEAL_APPLIER_APPLIER_H_
+#define PGTEAL_APPLIER_APPLIER_H_
+
+#include <string>
+
+#include "applier/batch.h"
+#include "applier/exact_writer.h"
+#include "applier/set_writer.h"
+#include "applier/target_resolver.h"
+#include "applier/turn.h"
+#include "pg/connection.h"
+
+namespace pgteal::applier {
+
+struct ApplierOptions {
+  std::string slot;
+  uint64_t generation = 0;
+  // Off: a commit is confirmed to blue only once green's WAL flush position has passed it.
+  bool synchronous_commit = false;
+  bool replica_role = true;  // SET session_replication_role = replica
+  std::string origin;        // replication origin that tags our commits; empty for none
+  ConflictPolicy on_conflict = ConflictPolicy::kStop;
+  // From this many rows of one table on, inserts go through COPY.
+  size_t copy_rows_min = 200;
+  // Of a spooled transaction, this much is in memory at a time.
+  size_t block_bytes = 8 << 20;
+  // A batch that fails for a transient reason is repeated so often before the session is.
+  int transient_retries_max = 10;
+};
+
+// A batch that is committed on green.
+struct Applied {
+  pg::Lsn insert_lsn;  // green's WAL insert position just after the commit
+  pg::Lsn flush_lsn;   // green's WAL flush position then
+  bool was_exact = false;
+  uint64_t conflicts = 0;
+};
+
+// One lane's session on green: takes a batch to its commit. First the net row effects (folded
+// mode), and if green does not agree with them, change by change (exact mode), which finds the very
+// row. Belongs to one thread.
+class Applier {
+ public:
+  Applier(const pg::ConnInfo& target, const pg::SessionOptions& session,
+          const ApplierOptions& options, TargetCatalog& catalog);
+
+  // Returns after the commit. Throws ServerError or Error when a person is needed, ConnectionLost,
+  // CommitInDoubt, TakenOver, BinaryRefused, Interrupted; green then holds nothing of the batch
+  // (or, with CommitInDoubt, all or nothing).
+  Applied Apply(Batch& batch, Turn& turn);
+
+  int backend_pid() const { return connection_.backend_pid(); }
+
+ private:
+  enum class Attempt : uint8_t { kDone, kRepeat, kGoExact };
+
+  // Runs `work`, turning what green says into the next attempt. Rolls back unless kDone.
+  template <typename Work>
+  Attempt Try(Work work, bool is_exact);
+  void SetUpSession();
+  void SetUpOrigin();
+  void Begin();
+  bool WriteFolded(const Batch& batch, bool with_early);
+  bool WriteSegment(const Segment& segment, bool with_early, const ChangeOrigin& origin);
+  bool WriteSpooled(decoder::Transaction& transaction);
+  void WriteExact(Batch& batch);
+  void WriteExactBlock(const decoder::ChangeBlock& block, const ChangeOrigin& origin);
+  void Commit(const Batch& batch, Applied* applied);
+  void RollBack();
+  Applied ApplyInTurn(Batch& batch, bool is_exact);
+
+  const ApplierOptions options_;
+  pg::Connection connection_;
+  pg::Pipelined pipelined_;
+  StatementCache statements_;
+  RowWriter row_writer_;
+  SetWriter set_writer_;
+  ExactWriter exact_writer_;
+  TargetResolver resolver_;
+};
+
+}  // namespace pgteal::applier
+
+#endif  // PGTEAL_APPLIER_APPLIER_H_

@@ -1,0 +1,21 @@
+#ifndef PGTEAL_APPLIER_ERRORS_H_
+#define PGTEAL_APPLIER_ERRORS_H_
+
+#include "pg/error.h"
+
+namespace pgteal::applier {
+
+// The stream carries a value in binary that green's column cannot take so. The session begins again
+// from the durable LSN with a text stream.
+class BinaryRefused : public pg::Error {
+  using Error::Error;
+};
+
+// Another process has taken over the deployment (the progress row bears another generation).
+class TakenOver : public pg::Refused {
+  using Refused::Refused;
+};
+
+}  // namespace pgteal::applier
+
+#endif  // PGTEAL_APPLIER_ERRORS_H_

@@ -1,0 +1,92 @@
+#include "applier/row_writer.h"
+
+#include <fmt/format.h>
+
+#include "applier/errors.h"
+
+namespace pgteal::applier {
+
+void RowWriter::AddParams(const TargetRelation& target, const ColumnList& columns, Values row,
+                          bool skip_null) {
+  for (const uint16_t column : columns) {
+    const auto& value = row[column];
+    if (value.is_null()) {
+      if (skip_null) continue;
+      params_.AddNull();
+      types_.push_back({});
+    } else if (value.kind == decoder::ValueKind::kBinary) {
+      const auto& to = target.columns[column];
+      if (!to.takes_binary) {
+        throw BinaryRefused(fmt::format("column {} of {} cannot be written in binary form",
+                                        target.source->columns[column].name, target.DisplayName()));
+      }
+      params_.AddBinary(value.bytes());
+      types_.push_back(to.binary_type);
+    } else {
+      params_.AddText(texts_.emplace_back(value.bytes()));
+      types_.push_back({});
+    }
+  }
+}
+
+size_t RowWriter::Send(const std::string& sql) {
+  const size_t index =
+      pipelined_.SendPrepared(statements_.Prepare(pipelined_, sql, types_), params_);
+  params_.Clear();
+  types_.clear();
+  texts_.clear();
+  return index;
+}
+
+size_t RowWriter::Insert(const TargetRelation& target, Values row) {
+  AddParams(target, target.written, row, false);
+  return Send(InsertRowSql(target, target.written));
+}
+
+std::string RowWriter::Match(const TargetRelation& target, Values old_row) {
+  const size_t first = static_cast<size_t>(params_.count()) + 1;
+  if (!target.key.empty()) {
+    AddParams(target, target.key, old_row, true);
+    return MatchSql(target, target.key, old_row, false, first);
+  }
+  AddParams(target, target.written, old_row, true);
+  return OneOfSql(target, MatchSql(target, target.written, old_row, true, first));
+}
+
+size_t RowWriter::Update(const TargetRelation& target, Values old_row, Values row, bool moves_key) {
+  ColumnList assigned;
+  for (const uint16_t column : target.written) {
+    if (row[column].is_unchanged() || target.columns[column].is_identity_always) continue;
+    if (!moves_key && target.IsKey(column)) continue;
+    assigned.push_back(column);
+  }
+  // Only key columns were sent: the statement still has to find its row.
+  if (assigned.empty() && !target.key.empty()) assigned.push_back(target.key.front());
+  AddParams(target, assigned, row, false);
+  std::string condition = Match(target, old_row);
+  const ColumnList fixed = FixedColumns(target);
+  if (!fixed.empty()) {
+    const size_t first = static_cast<size_t>(params_.count()) + 1;
+    AddParams(target, fixed, row, true);
+    condition += " AND " + MatchSql(target, fixed, row, false, first);
+  }
+  return Send(UpdateRowSql(target, assigned, condition));
+}
+
+size_t RowWriter::Delete(const TargetRelation& target, Values old_row) {
+  const std::string condition = Match(target, old_row);
+  return Send(DeleteRowSql(target, condition));
+}
+
+size_t RowWriter::DeleteOthers(const TargetRelation& target, const ColumnList& unique, Values row) {
+  AddParams(target, unique, row, true);
+  std::string condition = MatchSql(target, unique, row, false, 1);
+  if (!target.key.empty()) {
+    const size_t first = static_cast<size_t>(params_.count()) + 1;
+    AddParams(target, target.key, row, true);
+    condition += fmt::format(" AND NOT ({})", MatchSql(target, target.key, row, false, first));
+  }
+  return Send(DeleteRowSql(target, condition));
+}
+
+}  // namespace pgteal::applier

@@ -1,0 +1,71 @@
+#include "applier/schema.h"
+
+namespace pgteal::applier {
+namespace {
+
+constexpr const char* kSchemaSql = R"(
+CREATE SCHEMA IF NOT EXISTS pgteal;
+CREATE TABLE IF NOT EXISTS pgteal.deployment (
+  name text PRIMARY KEY,
+  state text NOT NULL,
+  slot text NOT NULL,
+  publication text NOT NULL,
+  source_system_identifier text NOT NULL,
+  source_timeline bigint NOT NULL,
+  source_database text NOT NULL,
+  consistent_point pg_lsn,
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp());
+CREATE TABLE IF NOT EXISTS pgteal.progress (
+  slot text PRIMARY KEY,
+  end_lsn pg_lsn NOT NULL,
+  commit_time timestamptz,
+  generation bigint NOT NULL DEFAULT 0,
+  transactions bigint NOT NULL DEFAULT 0,
+  changes bigint NOT NULL DEFAULT 0,
+  updated_at timestamptz NOT NULL DEFAULT clock_timestamp()) WITH (fillfactor = 10);
+CREATE TABLE IF NOT EXISTS pgteal.table_state (
+  deployment text NOT NULL,
+  schema_name text NOT NULL,
+  table_name text NOT NULL,
+  phase text NOT NULL,
+  copied_rows bigint NOT NULL DEFAULT 0,
+  copied_bytes bigint NOT NULL DEFAULT 0,
+  ready_lsn pg_lsn,
+  updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (deployment, schema_name, table_name));
+CREATE TABLE IF NOT EXISTS pgteal.conflict (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  slot text NOT NULL,
+  end_lsn pg_lsn NOT NULL,
+  xid bigint NOT NULL,
+  relation text NOT NULL,
+  operation text NOT NULL,
+  reason text NOT NULL,
+  resolution text NOT NULL,
+  row_data jsonb);
+CREATE TABLE IF NOT EXISTS pgteal.event (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  deployment text NOT NULL,
+  kind text NOT NULL,
+  detail text NOT NULL);
+)";
+
+}  // namespace
+
+bool HasSchema(pg::Connection& green) {
+  return !green.Exec("SELECT FROM pg_class WHERE oid = to_regclass('pgteal.event')").is_empty();
+}
+
+void EnsureSchema(pg::Connection& green) {
+  if (!HasSchema(green)) green.Exec(kSchemaSql);
+}
+
+void RecordEvent(pg::Connection& green, const std::string& deployment, const std::string& kind,
+                 const std::string& detail) {
+  green.Exec("INSERT INTO pgteal.event (deployment, kind, detail) VALUES ($1, $2, $3)",
+             {deployment, kind, detail});
+}
+
+}  // namespace pgteal::applier

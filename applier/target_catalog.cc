@@ -1,0 +1,323 @@
+#include "applier/target_catalog.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "pg/error.h"
+#include "pg/quote.h"
+
+namespace pgteal::applier {
+namespace {
+
+using decoder::ReplicaIdentity;
+
+// Table-level facts. $1 schema, $2 name, $3 whether our role is "replica".
+constexpr const char* kTableSql = R"(
+SELECT c.oid, c.relkind, pg_catalog.row_security_active(c.oid),
+       EXISTS (SELECT 1 FROM pg_catalog.pg_trigger AS g
+                WHERE g.tgrelid = ANY (m.members) AND NOT g.tgisinternal
+                  AND (g.tgenabled = 'A' OR g.tgenabled = CASE WHEN $3 THEN 'R' ELSE 'O' END)),
+       EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite AS w
+                WHERE w.ev_class = c.oid AND w.rulename <> '_RETURN'
+                  AND (w.ev_enabled = 'A' OR w.ev_enabled = CASE WHEN $3 THEN 'R' ELSE 'O' END)),
+       pg_catalog.has_table_privilege(c.oid, 'INSERT') AND pg_catalog.has_table_privilege(c.oid, 'UPDATE')
+         AND pg_catalog.has_table_privilege(c.oid, 'DELETE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'),
+       EXISTS (SELECT 1 FROM pg_catalog.pg_index AS x
+                WHERE x.indrelid = ANY (m.members) AND x.indisexclusion)
+  FROM pg_catalog.pg_class AS c
+  JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+ CROSS JOIN LATERAL (SELECT pg_catalog.array_agg(relid::pg_catalog.oid) || c.oid
+                       FROM pg_catalog.pg_partition_tree(c.oid)) AS m(members)
+ WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p'))";
+
+// Columns. $1 oid. A domain counts as its base type for equality and spelling. The equality
+// operator is that of the type's default btree (or hash) opclass, because with an empty
+// search_path "=" alone would find the wrong one for types of extensions (citext).
+constexpr const char* kColumnsSql = R"(
+SELECT a.attname, a.atttypid, tn.nspname, t.typname, t.typarray, a.attgenerated <> '', a.attidentity = 'a',
+       b.typcategory = 'A' AND b.typelem <> 0 AND b.typlen = -1, b.oid, e.op, t.typtype, bn.nspname, b.typname
+  FROM pg_catalog.pg_attribute AS a
+  JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+  JOIN pg_catalog.pg_namespace AS tn ON tn.oid = t.typnamespace
+  JOIN LATERAL (WITH RECURSIVE base(oid, typbasetype) AS (
+                  SELECT t.oid, t.typbasetype
+                  UNION ALL SELECT d.oid, d.typbasetype FROM base JOIN pg_catalog.pg_type AS d ON d.oid = base.typbasetype)
+                SELECT p.* FROM base JOIN pg_catalog.pg_type AS p ON p.oid = base.oid WHERE base.typbasetype = 0) AS b ON true
+  JOIN pg_catalog.pg_namespace AS bn ON bn.oid = b.typnamespace
+  LEFT JOIN LATERAL (
+       SELECT pg_catalog.format('OPERATOR(%I.%s)', q.nspname, o.oprname) AS op
+         FROM pg_catalog.pg_opclass AS k
+         JOIN pg_catalog.pg_am AS am ON am.oid = k.opcmethod AND am.amname IN ('btree', 'hash')
+         JOIN pg_catalog.pg_amop AS p ON p.amopfamily = k.opcfamily AND p.amoplefttype = k.opcintype
+              AND p.amoprighttype = k.opcintype AND p.amopstrategy = CASE am.amname WHEN 'btree' THEN 3 ELSE 1 END
+         JOIN pg_catalog.pg_operator AS o ON o.oid = p.amopopr
+         JOIN pg_catalog.pg_namespace AS q ON q.oid = o.oprnamespace
+        WHERE k.opcdefault
+          AND k.opcintype IN (b.oid, CASE WHEN b.typtype = 'e' THEN 'pg_catalog.anyenum'::pg_catalog.regtype
+                WHEN b.typtype = 'r' THEN 'pg_catalog.anyrange'::pg_catalog.regtype
+                WHEN b.typtype = 'm' THEN 'pg_catalog.anymultirange'::pg_catalog.regtype
+                WHEN b.typtype = 'c' THEN 'pg_catalog.record'::pg_catalog.regtype
+                WHEN b.typcategory = 'A' THEN 'pg_catalog.anyarray'::pg_catalog.regtype
+                WHEN b.oid = 'pg_catalog.varchar'::pg_catalog.regtype THEN 'pg_catalog.text'::pg_catalog.regtype END)
+        ORDER BY am.amname LIMIT 1) AS e ON true
+ WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY a.attnum)";
+
+// Unique indexes that every row is in. $1 oid.
+constexpr const char* kUniqueSql = R"(
+SELECT i.indisprimary,
+       i.indpred IS NULL AND i.indexprs IS NULL AND i.indisvalid, i.indimmediate,
+       (SELECT pg_catalog.array_to_json(pg_catalog.array_agg(a.attname ORDER BY k.n))
+          FROM pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY AS k(attnum, n)
+          JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+         WHERE k.n <= i.indnkeyatts)
+  FROM pg_catalog.pg_index AS i WHERE i.indrelid = $1 AND i.indisunique
+ ORDER BY i.indisprimary DESC, i.indexrelid)";
+
+struct UniqueIndex {
+  bool is_primary = false;
+  bool is_plain = false;  // neither partial nor on expressions
+  bool is_immediate = false;
+  std::vector<uint16_t> columns;
+  bool is_mapped = true;  // all its columns come from blue
+};
+
+// Names inside a JSON array of strings, as array_to_json prints names.
+std::vector<std::string> ParseNames(std::string_view json) {
+  std::vector<std::string> names;
+  std::string name;
+  bool is_inside = false;
+  for (size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (c == '"') {
+      if (is_inside) names.push_back(std::move(name));
+      name.clear();
+      is_inside = !is_inside;
+    } else if (is_inside) {
+      if (c == '\\' && i + 1 < json.size()) ++i;
+      name += json[i];
+    }
+  }
+  return names;
+}
+
+int FindColumn(const decoder::Relation& source, std::string_view name) {
+  for (size_t i = 0; i < source.columns.size(); ++i) {
+    if (source.columns[i].name == name) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+// Built-in types whose equal values have one text form only are not in this list.
+bool HasManySpellings(uint32_t base_type) {
+  constexpr std::array kTypes = {700U, 701U, 1700U, 1042U, 1186U, 1266U, 3802U, 790U, 869U, 650U};
+  return base_type >= pg::Oid::kFirstNormal ||
+         std::find(kTypes.begin(), kTypes.end(), base_type) != kTypes.end();
+}
+
+// A built-in type whose binary image green's wider column takes through an assignment cast.
+struct Widening {
+  uint32_t from;
+  uint32_t from_array;
+  uint32_t to;
+};
+// Not char(n) to text: that cast would drop trailing blanks that blue shows.
+constexpr std::array kWidenings = {
+    Widening{21, 1005, 23},   Widening{21, 1005, 20},     Widening{23, 1007, 20},
+    Widening{21, 1005, 1700}, Widening{23, 1007, 1700},   Widening{20, 1016, 1700},
+    Widening{700, 1021, 701}, Widening{1043, 1015, 25},   Widening{19, 1003, 25},
+    Widening{25, 1009, 1043}, Widening{1082, 1182, 1114},
+};
+
+void FillBinary(const decoder::Column& from, char typtype, TargetColumn* column) {
+  column->binary_type = column->type;
+  column->binary_array_type = column->array_type;
+  if (typtype == 'b' && from.type == column->type && column->type.is_builtin()) {
+    column->takes_binary = true;
+    return;
+  }
+  if (typtype == 'e' && !from.type_name.empty()) {
+    column->takes_binary = true;  // an enum's binary form is its label
+    return;
+  }
+  for (const auto& widening : kWidenings) {
+    if (from.type.value != widening.from || column->type.value != widening.to) continue;
+    column->takes_binary = true;
+    column->binary_type = {widening.from};
+    column->binary_array_type = {widening.from_array};
+  }
+}
+
+TargetColumn ReadColumn(const pg::Result& rows, int row, const decoder::Column& from) {
+  TargetColumn column;
+  column.name = pg::QuoteIdentifier(rows.Text(row, 0));
+  column.type = {static_cast<uint32_t>(rows.Int(row, 1))};
+  column.type_sql = pg::QuoteQualified(rows.Text(row, 2), rows.Text(row, 3));
+  column.array_type = {static_cast<uint32_t>(rows.Int(row, 4))};
+  column.is_generated = rows.Bool(row, 5);
+  column.is_identity_always = rows.Bool(row, 6);
+  column.is_array = rows.Bool(row, 7);
+  column.has_many_spellings = HasManySpellings(static_cast<uint32_t>(rows.Int(row, 8)));
+  column.equality = rows.String(row, 9);
+  FillBinary(from, rows.Text(row, 10).front(), &column);
+  return column;
+}
+
+void MapColumns(const pg::Result& rows, TargetRelation* target) {
+  const auto& source = *target->source;
+  target->columns.resize(source.columns.size());
+  std::vector<bool> is_mapped(source.columns.size(), false);
+  for (int row = 0; row < rows.rows(); ++row) {
+    const int at = FindColumn(source, rows.Text(row, 0));
+    if (at < 0) {
+      target->has_extra_columns |= !rows.Bool(row, 5);
+      continue;
+    }
+    const auto column = static_cast<size_t>(at);
+    target->columns[column] = ReadColumn(rows, row, source.columns[column]);
+    is_mapped[column] = true;
+  }
+  for (size_t i = 0; i < source.columns.size(); ++i) {
+    if (!is_mapped[i]) {
+      throw pg::Refused(fmt::format("column {} of {} is missing on green", source.columns[i].name,
+                                    target->DisplayName()),
+                        "Add the column on green with the type it has on blue, then start again: "
+                        "nothing is lost.");
+    }
+    if (!target->columns[i].is_generated) target->written.push_back(static_cast<uint16_t>(i));
+  }
+}
+
+std::vector<UniqueIndex> ReadUnique(const pg::Result& rows, const decoder::Relation& source) {
+  std::vector<UniqueIndex> indexes;
+  for (int row = 0; row < rows.rows(); ++row) {
+    UniqueIndex index{.is_primary = rows.Bool(row, 0),
+                      .is_plain = rows.Bool(row, 1),
+                      .is_immediate = rows.Bool(row, 2),
+                      .columns = {}};
+    for (const auto& name : ParseNames(rows.Text(row, 3))) {
+      const int at = FindColumn(source, name);
+      if (at < 0)
+        index.is_mapped = false;
+      else
+        index.columns.push_back(static_cast<uint16_t>(at));
+    }
+    std::sort(index.columns.begin(), index.columns.end());
+    indexes.push_back(std::move(index));
+  }
+  return indexes;
+}
+
+// Blue's identity columns; under FULL green's primary key, as PostgreSQL's own subscription does.
+void ChooseKey(const std::vector<UniqueIndex>& indexes, TargetRelation* target) {
+  if (target->source->identity != ReplicaIdentity::kFull) {
+    target->key = target->source->key_columns;
+    return;
+  }
+  const auto primary = std::find_if(indexes.begin(), indexes.end(), [](const UniqueIndex& index) {
+    return index.is_primary && index.is_mapped && index.is_immediate;
+  });
+  if (primary != indexes.end()) target->key = primary->columns;
+}
+
+// True if an index other than the key's own could reject a row.
+bool KeepOtherUnique(const std::vector<UniqueIndex>& indexes, TargetRelation* target) {
+  auto key = target->key;
+  std::sort(key.begin(), key.end());
+  bool has_other = false;
+  bool key_is_seen = false;
+  for (const auto& index : indexes) {
+    if (index.is_plain && index.columns == key && !key.empty() && !key_is_seen) {
+      key_is_seen = true;
+      continue;
+    }
+    has_other = true;
+    if (index.is_plain && index.is_mapped) target->unique_keys.push_back(index.columns);
+  }
+  return has_other;
+}
+
+void ChooseMode(const pg::Result& table, bool has_other_unique, bool replica_role,
+                TargetRelation* target) {
+  const auto set = [target](ApplyMode mode, const char* reason) {
+    if (target->mode >= mode) return;
+    target->mode = mode;
+    target->mode_reason = reason;
+  };
+  for (size_t i = 0; i < target->columns.size(); ++i) {
+    const auto& column = target->columns[i];
+    if (column.is_identity_always && !target->IsKey(i)) target->has_identity_always = true;
+    if (target->IsKey(i) && column.is_generated) {
+      set(ApplyMode::kExact, "a key column is generated on green");
+    }
+  }
+  if (has_other_unique) set(ApplyMode::kLate, "a second unique index");
+  if (table.Bool(0, 6)) set(ApplyMode::kLate, "an exclusion constraint");
+  if (table.Bool(0, 3)) set(ApplyMode::kExact, "triggers that fire for replicated changes");
+  if (table.Bool(0, 4)) set(ApplyMode::kExact, "rules that apply to replicated changes");
+  if (!replica_role) set(ApplyMode::kExact, "no right to set session_replication_role");
+  const bool is_full = target->source->identity == ReplicaIdentity::kFull;
+  if (is_full && target->key.empty()) {
+    set(ApplyMode::kExact, "replica identity FULL without a primary key on green");
+  }
+}
+
+}  // namespace
+
+TargetCatalog::TargetCatalog(const pg::ConnInfo& target, const pg::SessionOptions& options,
+                             bool replica_role)
+    : connection_(target, options), replica_role_(replica_role) {}
+
+std::shared_ptr<const TargetRelation> TargetCatalog::Find(
+    const std::shared_ptr<const decoder::Relation>& source) {
+  const std::lock_guard lock(mutex_);
+  auto& known = known_[source.get()];
+  if (!known) known = Read(source);
+  return known;
+}
+
+void TargetCatalog::Forget() {
+  const std::lock_guard lock(mutex_);
+  known_.clear();
+}
+
+std::shared_ptr<const TargetRelation> TargetCatalog::Read(
+    const std::shared_ptr<const decoder::Relation>& source) {
+  auto target = std::make_shared<TargetRelation>();
+  target->source = source;
+  target->schema = source->schema;
+  target->name = source->name;
+  target->qualified = pg::QuoteQualified(source->schema, source->name);
+  const auto table =
+      connection_.Exec(kTableSql, {source->schema, source->name, replica_role_ ? "t" : "f"});
+  if (table.is_empty()) {
+    throw pg::Refused(fmt::format("table {} is missing on green", target->DisplayName()),
+                      "Create the table on green, or leave it out of the publication, then start "
+                      "again: nothing is lost.");
+  }
+  if (table.Bool(0, 2)) {
+    throw pg::Refused(
+        fmt::format("row security applies to our role on green, table {}", target->DisplayName()),
+        "Give the role BYPASSRLS, or make it the owner of a table without FORCE ROW LEVEL "
+        "SECURITY.");
+  }
+  if (!table.Bool(0, 5)) {
+    throw pg::Refused(
+        fmt::format("our role may not write table {} on green", target->DisplayName()),
+        fmt::format("GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON {} TO <role>;",
+                    target->qualified));
+  }
+  target->oid = {static_cast<uint32_t>(table.Int(0, 0))};
+  target->is_partitioned = table.Text(0, 1) == "p";
+  const pg::TextParams oid = {table.String(0, 0)};
+  MapColumns(connection_.Exec(kColumnsSql, oid), target.get());
+  const auto indexes = ReadUnique(connection_.Exec(kUniqueSql, oid), *source);
+  ChooseKey(indexes, target.get());
+  ChooseMode(table, KeepOtherUnique(indexes, target.get()), replica_role_, target.get());
+  return target;
+}
+
+}  // namespace pgteal::applier

@@ -1,0 +1,42 @@
+#ifndef PGTEAL_APPLIER_TARGET_CATALOG_H_
+#define PGTEAL_APPLIER_TARGET_CATALOG_H_
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "applier/target_relation.h"
+#include "pg/connection.h"
+
+namespace pgteal::applier {
+
+// Maps relation versions of blue to tables of green by reading green's catalog on a connection of
+// its own. Thread-safe; one look-up per relation version and session, so the mutex is not on the
+// data path (callers keep what they got).
+class TargetCatalog {
+ public:
+  // `replica_role`: whether our sessions run with session_replication_role = replica, which decides
+  // which triggers and rules fire.
+  TargetCatalog(const pg::ConnInfo& target, const pg::SessionOptions& options, bool replica_role);
+
+  // Throws Refused naming the table or column when green cannot take the relation's changes.
+  std::shared_ptr<const TargetRelation> Find(
+      const std::shared_ptr<const decoder::Relation>& source);
+  // Forgets everything: green's catalog may have changed.
+  void Forget();
+
+ private:
+  std::shared_ptr<const TargetRelation> Read(
+      const std::shared_ptr<const decoder::Relation>& source);
+
+  std::mutex mutex_;
+  // Protected by mutex_.
+  pg::Connection connection_;
+  const bool replica_role_;
+  std::unordered_map<const decoder::Relation*, std::shared_ptr<const TargetRelation>> known_;
+};
+
+}  // namespace pgteal::applier
+
+#endif  // PGTEAL_APPLIER_TARGET_CATALOG_H_
