@@ -66,8 +66,8 @@ inline constexpr size_t kMessageBytesMax = size_t{1} << 30;
 inline constexpr size_t kMessageOverheadBytesMax = 30;
 inline constexpr size_t kPayloadBytesMax = kMessageBytesMax + kMessageOverheadBytesMax;
 inline constexpr size_t kFileHeaderBytesMax = size_t{1} << 20;
-// Large enough for zstd to find what repeats, small enough to keep many logs open. 64 KiB is neither
-// faster nor denser (bench/micro/spool_bench.cc).
+// Large enough for zstd to find what repeats, small enough to keep many logs open. 64 KiB is
+// neither faster nor denser (bench/micro/spool_bench.cc).
 inline constexpr size_t kBlockBytesDefault = size_t{256} << 10;
 
 // One message and when and where it came. `message` points into the block it was read from.
