@@ -146,7 +146,8 @@ class Server {
     const pg::Lsn commit_lsn{lsn_ - 1};
     const uint32_t count = Pick(30);
     for (uint32_t i = 0; i < count; ++i) Change(kWriter, xid, &open, &announced_);
-    Check(assembler_.Feed(kWriter.Commit(commit_lsn, {++lsn_}, kTime), {lsn_}), open, xid);
+    ++lsn_;
+    Check(assembler_.Feed(kWriter.Commit(commit_lsn, {lsn_}, kTime), {lsn_}), open, xid);
   }
 
   void StreamBlock() {
