@@ -58,8 +58,11 @@ inline std::string ReadFile(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+// A new file each time: ext4 writes one that is emptied and filled again to disk when it is closed
+// (auto_da_alloc), which makes thousands of them wait for a busy disk.
 inline void WriteFile(const std::string& path, std::string_view bytes) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc)
+  std::filesystem::remove(path);
+  std::ofstream(path, std::ios::binary)
       .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
