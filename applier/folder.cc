@@ -169,14 +169,23 @@ Folder::Values Folder::Merge(const TargetRelation& target, Values earlier, Value
 
 uint32_t Folder::TableIndex(const std::shared_ptr<const TargetRelation>& target) {
   if (target.get() == last_target_) return last_table_;
-  auto& tables = segment().tables;
-  const auto found = std::find_if(tables.begin(), tables.end(), [&target](const TableWork& work) {
-    return work.target == target;
-  });
+  const auto find = [this](const auto& matches) {
+    const auto& tables = segment().tables;
+    return static_cast<uint32_t>(std::find_if(tables.begin(), tables.end(), matches) -
+                                 tables.begin());
+  };
+  uint32_t table = find([&](const TableWork& work) { return work.target == target; });
+  if (table == segment().tables.size()) {
+    // The table was altered in between: rows of its two versions must not be reordered.
+    if (find([&](const TableWork& work) { return work.target->oid == target->oid; }) < table) {
+      StartSegment();
+      table = 0;
+    }
+    segment().tables.push_back({.target = target, .rows = {}});
+  }
   last_target_ = target.get();
-  last_table_ = static_cast<uint32_t>(found - tables.begin());
-  if (found == tables.end()) tables.push_back({.target = target, .rows = {}});
-  return last_table_;
+  last_table_ = table;
+  return table;
 }
 
 RowEffect& Folder::NewRow(uint32_t table, uint64_t hash, Values key) {

@@ -1,5 +1,6 @@
 #include "applier/target_resolver.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace pgteal::applier {
@@ -10,21 +11,25 @@ constexpr const char* kOwnSchema = "pgteal";
 
 }  // namespace
 
-bool TargetResolver::Learn(const decoder::ChangeBlock& block) {
-  bool is_new_version = false;
+void TargetResolver::Learn(const decoder::ChangeBlock& block) {
   for (const auto& relation : block.relations) {
     if (known_.contains(relation.get())) continue;
     std::shared_ptr<const TargetRelation> target;
     if (relation->schema != kOwnSchema) target = catalog_.Find(relation);
-    is_new_version |= !seen_tables_.insert(relation->oid.value).second;
-    known_.emplace(relation.get(), std::move(target));
+    known_.emplace(relation.get(), Known{relation, std::move(target)});
+    seen_tables_.insert(relation->oid.value);
   }
-  return is_new_version;
+}
+
+bool TargetResolver::HasNewVersion(const decoder::ChangeBlock& block) const {
+  return std::any_of(block.relations.begin(), block.relations.end(), [this](const auto& relation) {
+    return !known_.contains(relation.get()) && seen_tables_.contains(relation->oid.value);
+  });
 }
 
 const std::shared_ptr<const TargetRelation>& TargetResolver::Find(
     const decoder::Relation* relation) const {
-  return known_.at(relation);
+  return known_.at(relation).target;
 }
 
 void TargetResolver::Fold(const decoder::ChangeBlock& block, Folder* folder) const {

@@ -17,8 +17,9 @@ class TargetResolver {
   explicit TargetResolver(TargetCatalog& catalog) : catalog_(catalog) {}
 
   // Looks up every relation of the block. Throws Refused when green cannot take one of them.
-  // True if a table that was known before is now seen through a new relation version.
-  bool Learn(const decoder::ChangeBlock& block);
+  void Learn(const decoder::ChangeBlock& block);
+  // Whether the block sees a table through another relation version than earlier blocks did.
+  bool HasNewVersion(const decoder::ChangeBlock& block) const;
   // Of a learned block. Null for relations of pgteal's own schema, which are never applied.
   const std::shared_ptr<const TargetRelation>& Find(const decoder::Relation* relation) const;
 
@@ -27,8 +28,13 @@ class TargetResolver {
   TruncateWork Truncate(const decoder::Change& change) const;
 
  private:
+  struct Known {
+    std::shared_ptr<const decoder::Relation> source;  // keeps the address from being used again
+    std::shared_ptr<const TargetRelation> target;
+  };
+
   TargetCatalog& catalog_;
-  std::unordered_map<const decoder::Relation*, std::shared_ptr<const TargetRelation>> known_;
+  std::unordered_map<const decoder::Relation*, Known> known_;
   std::unordered_set<uint32_t> seen_tables_;  // oids of blue
 };
 

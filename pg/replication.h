@@ -39,6 +39,9 @@ struct StreamOptions {
 class ReplicationConnection {
  public:
   ReplicationConnection(const ConnInfo& info, const SessionOptions& options);
+  ~ReplicationConnection();
+  ReplicationConnection(const ReplicationConnection&) = delete;
+  ReplicationConnection& operator=(const ReplicationConnection&) = delete;
 
   SystemIdentity IdentifySystem();
   // Waits until every transaction that is writing now has ended; interruptible.
@@ -69,11 +72,6 @@ class ReplicationConnection {
   Connection connection_;
   char* payload_ = nullptr;
   int low_water_mark_ = 1;
-
- public:
-  ~ReplicationConnection();
-  ReplicationConnection(const ReplicationConnection&) = delete;
-  ReplicationConnection& operator=(const ReplicationConnection&) = delete;
 };
 
 }  // namespace pgteal::pg

@@ -1,0 +1,62 @@
+#ifndef PGTEAL_PIPELINE_BATCHER_H_
+#define PGTEAL_PIPELINE_BATCHER_H_
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include "pipeline/batch_builder.h"
+#include "pipeline/commit_order.h"
+#include "pipeline/lane.h"
+#include "pipeline/ring.h"
+
+namespace pgteal::pipeline {
+
+struct BatcherOptions {
+  BatchLimits limits;
+  // While more is on its way from blue, a batch that is not full waits so long for company.
+  std::chrono::milliseconds linger{20};
+};
+
+// Thread between the ring and the lanes: folds transactions into batches and gives each to a free
+// lane; while none is free the batch grows. Never touches a socket except green's catalog.
+class Batcher {
+ public:
+  using Transactions = Ring<decoder::Transaction>;
+
+  // `space`: rung after transactions were taken from the ring. `is_behind`: set by the receiver
+  // while blue has more to send.
+  Batcher(const BatcherOptions& options, Transactions& ring, applier::TargetCatalog& catalog,
+          std::vector<std::unique_ptr<Lane>>& lanes, CommitOrder& order, Doorbell& space,
+          const std::atomic<bool>& is_behind);
+
+  // The thread body. Ends after Stop(), leaving undispatched transactions to the next session.
+  void Run();
+  void Stop();
+
+ private:
+  void TakeTransactions();
+  void Dispatch(Lane& lane);
+  Lane* FreeLane() const;
+  bool MayDispatch() const;
+  Clock::time_point NextLook() const;
+  void WaitForCommits();
+
+  const BatcherOptions options_;
+  Transactions& ring_;
+  std::vector<std::unique_ptr<Lane>>& lanes_;
+  CommitOrder& order_;
+  Doorbell& space_;
+  const std::atomic<bool>& is_behind_;
+  BatchBuilder builder_;
+  std::unique_ptr<decoder::Transaction> carried_;  // needs a batch of its own
+  Clock::time_point opened_at_{};                  // of the batch being built
+  uint64_t barrier_ = 0;  // sequence of a barrier batch that has not committed
+  uint64_t dispatched_ = 0;
+  std::atomic<bool> is_stopping_ = false;
+};
+
+}  // namespace pgteal::pipeline
+
+#endif  // PGTEAL_PIPELINE_BATCHER_H_

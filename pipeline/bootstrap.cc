@@ -1,0 +1,197 @@
+#include "pipeline/bootstrap.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "applier/progress_row.h"
+#include "applier/schema.h"
+#include "pg/error.h"
+#include "pg/quote.h"
+#include "pipeline/table_filter.h"
+
+namespace pgteal::pipeline {
+namespace {
+
+// User tables that can be published: ordinary and partitioned (as roots), persistent. An identity
+// is usable when UPDATE and DELETE go on working once the table is published.
+constexpr const char* kTablesSql = R"(
+SELECT n.nspname, c.relname, c.relkind = 'p',
+       c.relkind = 'p' OR c.relreplident = 'f'
+       OR (c.relreplident = 'd' AND EXISTS (SELECT 1 FROM pg_index AS i WHERE i.indrelid = c.oid
+             AND i.indisprimary AND i.indimmediate AND i.indisvalid))
+       OR (c.relreplident = 'i' AND EXISTS (SELECT 1 FROM pg_index AS i WHERE i.indrelid = c.oid
+             AND i.indisreplident AND i.indisvalid)),
+       (SELECT quote_ident(xc.relname) FROM pg_index AS x
+          JOIN pg_class AS xc ON xc.oid = x.indexrelid WHERE x.indrelid = c.oid
+           AND x.indisunique AND x.indisvalid AND x.indimmediate AND x.indpred IS NULL
+           AND x.indexprs IS NULL AND NOT EXISTS (SELECT 1 FROM pg_attribute AS a
+             WHERE a.attrelid = c.oid AND NOT a.attnotnull AND a.attnum = ANY (x.indkey))
+         ORDER BY x.indnkeyatts LIMIT 1),
+       pg_has_role(c.relowner, 'USAGE')
+  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
+   AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'pgteal')
+   AND NOT EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass
+                    AND d.objid = c.oid AND d.deptype = 'e')
+ ORDER BY 1, 2)";
+
+struct SourceTable {
+  pg::TableName name;
+  bool is_partitioned;
+  bool has_identity;
+  std::string candidate_index;
+  bool is_ours;
+};
+
+std::vector<SourceTable> ReadTables(pg::Connection& blue, const BootstrapOptions& options) {
+  const TableFilter filter(options.include_tables, options.exclude_tables);
+  const auto rows = blue.Exec(kTablesSql);
+  std::vector<SourceTable> tables;
+  for (int i = 0; i < rows.rows(); ++i) {
+    if (!filter.Matches(rows.Text(i, 0), rows.Text(i, 1))) continue;
+    tables.push_back({.name = {.schema = rows.String(i, 0), .name = rows.String(i, 1)},
+                      .is_partitioned = rows.Bool(i, 2),
+                      .has_identity = rows.Bool(i, 3),
+                      .candidate_index = rows.String(i, 4),
+                      .is_ours = rows.Bool(i, 5)});
+  }
+  return tables;
+}
+
+// UPDATE and DELETE on blue itself would fail once such a table is published.
+void RequireIdentities(const std::vector<SourceTable>& tables) {
+  std::string names;
+  std::string fixes;
+  for (const auto& table : tables) {
+    if (table.has_identity) continue;
+    names += fmt::format("{}{}.{}", names.empty() ? "" : ", ", table.name.schema, table.name.name);
+    fixes += fmt::format(
+        "{}ALTER TABLE {} REPLICA IDENTITY {};", fixes.empty() ? "" : " ",
+        pg::QuoteQualified(table.name.schema, table.name.name),
+        table.candidate_index.empty() ? "FULL" : "USING INDEX " + table.candidate_index);
+  }
+  if (names.empty()) return;
+  throw pg::Refused(
+      fmt::format("without a usable replica identity blue's own UPDATE and DELETE would fail once "
+                  "published: {}",
+                  names),
+      "On blue: " + fixes);
+}
+
+void CreatePublication(pg::Connection& blue, const Deployment& deployment,
+                       const BootstrapOptions& options) {
+  if (pg::FindPublication(blue, deployment.name)) return;
+  const auto tables = ReadTables(blue, options);
+  RequireIdentities(tables);
+  const bool is_superuser =
+      blue.Exec("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").Bool(0, 0);
+  const bool takes_all = options.include_tables.empty() && options.exclude_tables.empty();
+  std::string list;
+  for (const auto& table : tables) {
+    if (!is_superuser && !table.is_ours) {
+      throw pg::Refused(
+          fmt::format("our role does not own table {}.{}, so it cannot publish it",
+                      table.name.schema, table.name.name),
+          "Create the publication as a superuser, or GRANT the owner's role to pgteal's.");
+    }
+    list += fmt::format("{}{}{}", list.empty() ? "" : ", ", table.is_partitioned ? "" : "ONLY ",
+                        pg::QuoteQualified(table.name.schema, table.name.name));
+  }
+  std::string sql = "CREATE PUBLICATION " + pg::QuoteIdentifier(deployment.name);
+  if (is_superuser && takes_all) {
+    sql += " FOR ALL TABLES";
+  } else if (!list.empty()) {
+    sql += " FOR TABLE " + list;
+  }
+  blue.Exec(sql);
+  spdlog::info("publication {} created on blue tables={}", deployment.name, tables.size());
+}
+
+void RequireLogical(pg::Connection& blue) {
+  const std::string level = pg::Setting(blue, "wal_level");
+  if (level != "logical") {
+    throw pg::Refused(fmt::format("wal_level is {} on blue", level),
+                      "ALTER SYSTEM SET wal_level = 'logical'; then restart blue.");
+  }
+  const auto role = blue.Exec(
+      "SELECT rolreplication OR rolsuper OR coalesce((SELECT pg_has_role(current_user, oid,"
+      " 'member') FROM pg_roles WHERE rolname = 'rds_replication'), false), current_user"
+      " FROM pg_roles WHERE rolname = current_user");
+  if (!role.Bool(0, 0)) {
+    throw pg::Refused(
+        fmt::format("role {} may not replicate from blue", role.Text(0, 1)),
+        fmt::format("ALTER ROLE {} REPLICATION; on blue.", pg::QuoteIdentifier(role.Text(0, 1))));
+  }
+}
+
+void RequireFreeSlot(pg::Connection& blue) {
+  const auto row = blue.Exec(
+      "SELECT current_setting('max_replication_slots')::int - count(*),"
+      " current_setting('max_replication_slots') FROM pg_replication_slots");
+  if (row.Int(0, 0) > 0) return;
+  throw pg::Refused(fmt::format("all {} replication slots of blue are in use", row.Text(0, 1)),
+                    "Drop a slot that nobody uses, or raise max_replication_slots on blue.");
+}
+
+}  // namespace
+
+pg::Slot PrepareSource(const Deployment& deployment, const BootstrapOptions& options,
+                       const pg::SessionOptions& session) {
+  pg::Connection blue(deployment.source, session);
+  RequireLogical(blue);
+  CreatePublication(blue, deployment, options);
+  if (auto slot = pg::FindSlot(blue, deployment.name)) return *slot;
+  RequireFreeSlot(blue);
+  spdlog::info("creating slot {} on blue: waits for the transactions that are writing now",
+               deployment.name);
+  pg::ReplicationConnection stream(deployment.source, session);
+  const auto created = stream.CreateSlot(deployment.name, false, false);
+  spdlog::info("slot {} created consistent_point={}", deployment.name, created.consistent_point);
+  auto slot = pg::FindSlot(blue, deployment.name);
+  if (!slot) throw pg::Refused(fmt::format("slot {} vanished", deployment.name));
+  return *slot;
+}
+
+void PrepareTarget(const Deployment& deployment, const pg::Slot& slot,
+                   std::optional<pg::Lsn> start_lsn, const pg::SessionOptions& session) {
+  if (start_lsn && slot.confirmed_flush_lsn > *start_lsn) {
+    throw pg::Refused(
+        fmt::format("slot {} is already past {}: it stands at {}, and what was committed between "
+                    "would be lost",
+                    slot.name, *start_lsn, slot.confirmed_flush_lsn),
+        "Take the snapshot after `pgteal prepare`, and begin at the LSN it corresponds to.");
+  }
+  pg::ReplicationConnection stream(deployment.source, session);
+  const auto identity = stream.IdentifySystem();
+  pg::Connection green(deployment.target, session);
+  if (pg::CompareServers(stream.session(), green) == pg::SameServer::kSameDatabase) {
+    throw pg::Refused("blue and green are the same database",
+                      "Point --source and --target at two databases.");
+  }
+  if (pg::IsInRecovery(green)) {
+    throw pg::Refused("green is a standby and cannot be written",
+                      "Point --target at its primary, or promote it.");
+  }
+  green.Exec("BEGIN");
+  applier::EnsureSchema(green);
+  green.Exec(
+      "INSERT INTO pgteal.deployment (name, state, slot, publication, source_system_identifier,"
+      " source_timeline, source_database, consistent_point) VALUES ($1, 'streaming', $1, $1, $2,"
+      " $3, $4, $5)",
+      {deployment.name, identity.system_identifier, std::to_string(identity.timeline),
+       identity.database, slot.confirmed_flush_lsn.ToString()});
+  const pg::Lsn start = start_lsn.value_or(slot.confirmed_flush_lsn);
+  applier::InsertProgress(green, slot.name, start);
+  applier::RecordEvent(green, deployment.name, "bootstrap", fmt::format("begins at {}", start));
+  green.Exec("COMMIT");
+  spdlog::info("green prepared slot={} start_lsn={}", slot.name, start);
+}
+
+bool IsPrepared(const Deployment& deployment, const pg::SessionOptions& session) {
+  pg::Connection green(deployment.target, session);
+  return applier::HasSchema(green) && applier::ReadProgress(green, deployment.name).has_value();
+}
+
+}  // namespace pgteal::pipeline

@@ -1,0 +1,40 @@
+#ifndef PGTEAL_PIPELINE_BOOTSTRAP_H_
+#define PGTEAL_PIPELINE_BOOTSTRAP_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pg/catalog.h"
+#include "pg/connection.h"
+#include "pg/replication.h"
+#include "pipeline/options.h"
+
+namespace pgteal::pipeline {
+
+// Makes what a deployment needs: first the publication, then the slot (a slot older than its
+// publication could not decode), then schema pgteal with the progress row. Every step is left as it
+// is when it is there already, so that an interrupted bootstrap is simply run again.
+
+struct BootstrapOptions {
+  std::vector<std::string> include_tables;  // "schema.table" patterns with * and ?; empty: all
+  std::vector<std::string> exclude_tables;
+};
+
+// Publication and slot on blue. Returns the slot. Throws Refused when blue cannot publish
+// (wal_level, privileges, no free slot) or when publishing would break its own UPDATEs.
+pg::Slot PrepareSource(const Deployment& deployment, const BootstrapOptions& options,
+                       const pg::SessionOptions& session);
+
+// Schema and rows on green, beginning at `start_lsn` or where the slot stands. Throws Refused when
+// the two connections lead to one database, when the slot is already past `start_lsn`, or when
+// green belongs to another deployment.
+void PrepareTarget(const Deployment& deployment, const pg::Slot& slot,
+                   std::optional<pg::Lsn> start_lsn, const pg::SessionOptions& session);
+
+// True when green has a progress row for this deployment: streaming can resume.
+bool IsPrepared(const Deployment& deployment, const pg::SessionOptions& session);
+
+}  // namespace pgteal::pipeline
+
+#endif  // PGTEAL_PIPELINE_BOOTSTRAP_H_

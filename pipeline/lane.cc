@@ -1,0 +1,56 @@
+#include "pipeline/lane.h"
+
+#include <utility>
+
+namespace pgteal::pipeline {
+
+Lane::Lane(size_t index, std::unique_ptr<applier::Applier> applier, CommitOrder& order,
+           Progress& progress, Doorbell& batcher_doorbell)
+    : index_(index),
+      applier_(std::move(applier)),
+      backend_pid_(applier_->backend_pid()),
+      order_(order),
+      progress_(progress),
+      batcher_doorbell_(batcher_doorbell) {}
+
+void Lane::Give(std::unique_ptr<applier::Batch> batch) {
+  batch_ = std::move(batch);
+  sequence_.store(batch_->sequence, std::memory_order_release);
+  doorbell_.Ring();
+}
+
+void Lane::Stop() {
+  is_stopping_.store(true, std::memory_order_release);
+  doorbell_.Ring();
+}
+
+void Lane::Run() {
+  while (true) {
+    if (!is_free()) {
+      Work(*batch_);
+      batch_.reset();
+      sequence_.store(0, std::memory_order_release);
+      batcher_doorbell_.Ring();
+    } else if (is_stopping_.load(std::memory_order_acquire)) {
+      return;
+    } else {
+      doorbell_.Wait(Clock::now() + std::chrono::seconds(10));
+    }
+  }
+}
+
+void Lane::Work(applier::Batch& batch) {
+  LaneTurn turn(order_, index_);
+  const applier::Applied applied = applier_->Apply(batch, turn);
+  progress_.Committed(batch.end_lsn, applied.insert_lsn, batch.commit_time);
+  progress_.GreenFlushed(applied.flush_lsn);
+  auto& counters = progress_.counters;
+  counters.applied_transactions += batch.transaction_count;
+  counters.applied_changes += batch.change_count;
+  counters.batches += 1;
+  counters.exact_batches += applied.was_exact ? 1 : 0;
+  counters.conflicts += applied.conflicts;
+  order_.Committed(batch.sequence);
+}
+
+}  // namespace pgteal::pipeline

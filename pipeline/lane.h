@@ -1,0 +1,53 @@
+#ifndef PGTEAL_PIPELINE_LANE_H_
+#define PGTEAL_PIPELINE_LANE_H_
+
+#include <atomic>
+#include <memory>
+
+#include "applier/applier.h"
+#include "pipeline/commit_order.h"
+#include "pipeline/doorbell.h"
+#include "pipeline/progress.h"
+
+namespace pgteal::pipeline {
+
+// One connection to green at work: takes a batch at a time and publishes its commit. The batcher
+// hands over with Give() while is_free(); Run() is the lane's thread.
+class Lane {
+ public:
+  Lane(size_t index, std::unique_ptr<applier::Applier> applier, CommitOrder& order,
+       Progress& progress, Doorbell& batcher_doorbell);
+
+  // Batcher thread.
+  bool is_free() const { return sequence_.load(std::memory_order_acquire) == 0; }
+  void Give(std::unique_ptr<applier::Batch> batch);
+
+  // Ends after the batch in hand. Any thread.
+  void Stop();
+  // The lane's thread body. Lets the applier's errors out.
+  void Run();
+
+  // Any thread: the batch in hand, 0 for none.
+  uint64_t sequence() const { return sequence_.load(std::memory_order_acquire); }
+  int backend_pid() const { return backend_pid_; }
+
+ private:
+  void Work(applier::Batch& batch);
+
+  const size_t index_;
+  const std::unique_ptr<applier::Applier> applier_;
+  const int backend_pid_;
+  CommitOrder& order_;
+  Progress& progress_;
+  Doorbell& batcher_doorbell_;
+  Doorbell doorbell_;
+  std::atomic<bool> is_stopping_ = false;
+  // Written by the batcher (a batch is there), cleared by the lane (it is committed): the release
+  // stores hand `batch_` over.
+  std::atomic<uint64_t> sequence_ = 0;
+  std::unique_ptr<applier::Batch> batch_;
+};
+
+}  // namespace pgteal::pipeline
+
+#endif  // PGTEAL_PIPELINE_LANE_H_

@@ -1,0 +1,53 @@
+#ifndef PGTEAL_PIPELINE_OPTIONS_H_
+#define PGTEAL_PIPELINE_OPTIONS_H_
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "applier/conflict.h"
+#include "pg/conninfo.h"
+#include "pg/lsn.h"
+#include "pipeline/batcher.h"
+#include "pipeline/receiver.h"
+
+namespace pgteal::pipeline {
+
+enum class BinaryMode : uint8_t { kAuto, kOn, kOff };
+enum class OriginMode : uint8_t { kAuto, kOff };
+
+// What identifies a deployment: one blue database kept in step with one green one.
+struct Deployment {
+  pg::ConnInfo source;
+  pg::ConnInfo target;
+  std::string name = "pgteal";  // the slot and the publication on blue bear it, too
+};
+
+// Limits and choices of a stream. Worst-case memory is about
+// ring_bytes_max + lanes x batcher.limits.bytes_max x 3 + one block of a spooled transaction.
+struct StreamOptions {
+  size_t lanes = 2;
+  BinaryMode binary = BinaryMode::kAuto;
+  OriginMode origin = OriginMode::kAuto;
+  applier::ConflictPolicy on_conflict = applier::ConflictPolicy::kStop;
+  bool synchronous_commit = false;
+  pg::Lsn until_lsn;             // stop once everything committed up to it is durable on green
+  bool until_caught_up = false;  // the same with blue's position at the start
+  std::string spool_folder;
+  uint64_t spool_bytes_max = 0;            // 0: as much as the file system has
+  size_t transaction_bytes_max = 8 << 20;  // a larger one is spooled
+  size_t ring_count_max = 1 << 16;
+  size_t ring_bytes_max = 48 << 20;
+  BatcherOptions batcher;
+  FeedbackOptions feedback;
+  // After a stop request the batches in hand get so long to commit.
+  std::chrono::milliseconds stop_grace{10'000};
+  // Back-off between attempts to reconnect.
+  std::chrono::milliseconds backoff_min{200};
+  std::chrono::milliseconds backoff_max{30'000};
+};
+
+}  // namespace pgteal::pipeline
+
+#endif  // PGTEAL_PIPELINE_OPTIONS_H_

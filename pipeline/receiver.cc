@@ -1,0 +1,182 @@
+#include "pipeline/receiver.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+#include <variant>
+
+#include "pg/error.h"
+
+namespace pgteal::pipeline {
+namespace {
+
+// Frames taken before the timers are looked at again.
+constexpr int kFramesAtOnce = 1000;
+// More than this between two waits means that blue has a backlog.
+constexpr size_t kBehindBytes = 16 * 1024;
+
+}  // namespace
+
+Receiver::Receiver(const ReceiverOptions& options, pg::ReplicationConnection& stream,
+                   decoder::Assembler& assembler, Transactions& ring, Progress& progress,
+                   Doorbell& wake)
+    : options_(options),
+      stream_(stream),
+      assembler_(assembler),
+      ring_(ring),
+      progress_(progress),
+      wake_(wake),
+      feedback_(options.feedback, options.resume_lsn),
+      passed_on_(options.resume_lsn),
+      is_unix_socket_(stream.is_unix_socket()) {}
+
+void Receiver::Stop() {
+  is_stopping_.store(true, std::memory_order_release);
+  wake_.Ring();
+}
+
+void Receiver::Run() {
+  while (!is_stopping_.load(std::memory_order_acquire)) {
+    const Step step = ReadSome();
+    const auto now = Clock::now();
+    AdvanceIdle(now);
+    CheckDone();
+    SendStatus(now);
+    if (step != Step::kMoved) Wait(step);
+  }
+  feedback_.Applied(progress_.applied());
+  feedback_.Durable(progress_.durable());
+  const auto bytes = decoder::WriteStandbyStatus(feedback_.Final());
+  stream_.Send({bytes.data(), bytes.size()});
+  stream_.Stop();
+}
+
+Receiver::Step Receiver::ReadSome() {
+  for (int i = 0; i < kFramesAtOnce; ++i) {
+    if (pending_ && !HandOver()) return Step::kBlocked;
+    if (has_reached_end_) return Step::kBlocked;
+    std::string_view payload;
+    switch (stream_.TryReceive(&payload)) {
+      case pg::ReplicationConnection::Received::kNothing:
+        return Step::kIdle;
+      case pg::ReplicationConnection::Received::kEnd:
+        throw pg::ConnectionLost("blue ended the stream (it is shutting down)");
+      case pg::ReplicationConnection::Received::kMessage:
+        OnFrame(payload);
+    }
+  }
+  return Step::kMoved;
+}
+
+void Receiver::OnFrame(std::string_view payload) {
+  bytes_since_wait_ += payload.size();
+  progress_.counters.received_bytes.fetch_add(payload.size(), std::memory_order_relaxed);
+  const auto frame = decoder::ReadStreamFrame(payload);
+  if (const auto* data = std::get_if<decoder::XLogData>(&frame)) {
+    OnMessage(*data);
+  } else {
+    OnKeepalive(std::get<decoder::Keepalive>(frame));
+  }
+}
+
+void Receiver::OnMessage(const decoder::XLogData& data) {
+  feedback_.Received(data.start_lsn);
+  progress_.Received(std::max(progress_.received(), data.start_lsn));
+  try {
+    if (auto transaction = assembler_.Feed(data.payload, data.start_lsn)) {
+      OnTransaction(std::move(transaction));
+    }
+  } catch (pg::Error& error) {
+    error.AddContext(fmt::format("stream at lsn {}", data.start_lsn));
+    throw;
+  }
+}
+
+void Receiver::OnTransaction(std::unique_ptr<decoder::Transaction> transaction) {
+  keepalive_lsn_ = {};
+  feedback_.Received(transaction->end_lsn);
+  progress_.Received(std::max(progress_.received(), transaction->end_lsn));
+  if (transaction->end_lsn <= options_.resume_lsn) return;
+  if (options_.until_lsn.is_valid() && transaction->end_lsn > options_.until_lsn) {
+    has_reached_end_ = true;
+    return;
+  }
+  progress_.counters.received_transactions.fetch_add(1, std::memory_order_relaxed);
+  pending_ = std::move(transaction);
+}
+
+void Receiver::OnKeepalive(const decoder::Keepalive& keepalive) {
+  if (keepalive.reply_requested) feedback_.ReplyRequested();
+  feedback_.Received(keepalive.end_lsn);
+  progress_.Received(std::max(progress_.received(), keepalive.end_lsn));
+  // Within a transaction it says nothing about what is complete.
+  if (assembler_.in_transaction()) return;
+  keepalive_lsn_ = std::max(keepalive_lsn_, keepalive.end_lsn);
+  if (options_.until_lsn.is_valid() && keepalive.end_lsn >= options_.until_lsn) {
+    has_reached_end_ = true;
+  }
+}
+
+bool Receiver::HandOver() {
+  const pg::Lsn end_lsn = pending_->end_lsn;
+  if (ring_.TryPush(pending_) == PushResult::kFull) return false;
+  passed_on_ = end_lsn;
+  return true;
+}
+
+// With nothing in flight the position of a keepalive becomes our progress, through the same road as
+// a transaction: first the row on green, then the feedback. Otherwise WAL would pile up on blue
+// while only unpublished tables change.
+void Receiver::AdvanceIdle(Clock::time_point now) {
+  if (pending_ || keepalive_lsn_ <= passed_on_ || progress_.applied() < passed_on_) return;
+  if (!has_reached_end_ && now - last_advance_ < options_.idle_advance_interval) return;
+  last_advance_ = now;
+  pending_ = std::make_unique<decoder::Transaction>();
+  pending_->end_lsn =
+      options_.until_lsn.is_valid() ? std::min(keepalive_lsn_, options_.until_lsn) : keepalive_lsn_;
+  pending_->commit_time = pg::Timestamp::From(std::chrono::system_clock::now());
+  if (pending_->end_lsn <= passed_on_) {
+    pending_.reset();
+  } else {
+    static_cast<void>(HandOver());
+  }
+}
+
+void Receiver::CheckDone() {
+  if (!has_reached_end_ || pending_ || progress_.durable() < passed_on_) return;
+  is_done_.store(true, std::memory_order_release);
+}
+
+void Receiver::SendStatus(Clock::time_point now) {
+  feedback_.Applied(progress_.applied());
+  feedback_.Durable(progress_.durable());
+  if (const auto status = feedback_.Poll(now)) {
+    const auto bytes = decoder::WriteStandbyStatus(*status);
+    stream_.Send({bytes.data(), bytes.size()});
+  }
+}
+
+void Receiver::Wait(Step step) {
+  const auto now = Clock::now();
+  auto deadline = std::min(feedback_.next_due(), now + std::chrono::milliseconds(500));
+  const bool is_behind = bytes_since_wait_ >= kBehindBytes || step == Step::kBlocked;
+  bytes_since_wait_ = 0;
+  is_behind_.store(is_behind, std::memory_order_relaxed);
+  if (step == Step::kBlocked) {
+    wake_.Wait(deadline);
+    return;
+  }
+  if (is_behind && is_unix_socket_) {
+    // Unix sockets know no low-water mark; a nap before reading has the same effect.
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  stream_.SetLowWaterMark(is_behind ? options_.low_water_mark_bytes : 1);
+  if (is_behind) deadline = std::min(deadline, now + options_.low_water_wait);
+  stream_.WaitReadable(deadline, wake_.fd());
+  wake_.Clear();
+  stream_.ConsumeInput();
+}
+
+}  // namespace pgteal::pipeline

@@ -1,0 +1,83 @@
+#ifndef PGTEAL_PIPELINE_RECEIVER_H_
+#define PGTEAL_PIPELINE_RECEIVER_H_
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string_view>
+
+#include "decoder/assembler.h"
+#include "decoder/stream_frame.h"
+#include "pg/replication.h"
+#include "pipeline/feedback.h"
+#include "pipeline/progress.h"
+#include "pipeline/ring.h"
+
+namespace pgteal::pipeline {
+
+struct ReceiverOptions {
+  pg::Lsn resume_lsn;  // everything that ends at or before it is on green already
+  pg::Lsn until_lsn;   // nothing that ends after it is passed on; zero for no end
+  FeedbackOptions feedback;
+  // An idle stream's position is persisted on green this often, so that blue can drop its WAL.
+  std::chrono::milliseconds idle_advance_interval{1000};
+  // While behind, the socket wakes us only with this much, which spares blue's walsender and us a
+  // context switch per change.
+  int low_water_mark_bytes = 32 * 1024;
+  std::chrono::milliseconds low_water_wait{3};
+};
+
+// Reads blue's stream: socket -> frame -> message -> transaction -> ring, and tells blue our
+// progress. Never blocks on an applier: when the ring is full it stops reading and goes on sending
+// status. One thread.
+class Receiver {
+ public:
+  using Transactions = Ring<decoder::Transaction>;
+
+  // `wake`: rung when the ring has space again, when progress moved, and by Stop().
+  Receiver(const ReceiverOptions& options, pg::ReplicationConnection& stream,
+           decoder::Assembler& assembler, Transactions& ring, Progress& progress, Doorbell& wake);
+
+  // The thread body. Ends after Stop() with the last status sent. Throws what ends the session.
+  void Run();
+  void Stop();
+  const std::atomic<bool>& is_behind() const { return is_behind_; }
+  // Everything up to until_lsn has been received and is durable on green.
+  bool is_done() const { return is_done_.load(std::memory_order_acquire); }
+
+ private:
+  enum class Step : uint8_t { kMoved, kBlocked, kIdle };
+
+  Step ReadSome();
+  void OnFrame(std::string_view payload);
+  void OnMessage(const decoder::XLogData& data);
+  void OnKeepalive(const decoder::Keepalive& keepalive);
+  void OnTransaction(std::unique_ptr<decoder::Transaction> transaction);
+  bool HandOver();
+  void CheckDone();
+  void AdvanceIdle(Clock::time_point now);
+  void SendStatus(Clock::time_point now);
+  void Wait(Step step);
+
+  const ReceiverOptions options_;
+  pg::ReplicationConnection& stream_;
+  decoder::Assembler& assembler_;
+  Transactions& ring_;
+  Progress& progress_;
+  Doorbell& wake_;
+  Feedback feedback_;
+  std::unique_ptr<decoder::Transaction> pending_;  // complete, but the ring is full
+  pg::Lsn passed_on_;      // end LSN of the last transaction (or idle position) in the ring
+  pg::Lsn keepalive_lsn_;  // everything before it has been received
+  Clock::time_point last_advance_{};
+  size_t bytes_since_wait_ = 0;
+  const bool is_unix_socket_;
+  std::atomic<bool> is_behind_ = false;
+  bool has_reached_end_ = false;  // nothing more is to be received
+  std::atomic<bool> is_done_ = false;
+  std::atomic<bool> is_stopping_ = false;
+};
+
+}  // namespace pgteal::pipeline
+
+#endif  // PGTEAL_PIPELINE_RECEIVER_H_

@@ -1,0 +1,77 @@
+#include "pipeline/stream.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "applier/errors.h"
+#include "pg/error.h"
+#include "pg/sqlstate.h"
+
+namespace pgteal::pipeline {
+
+Stream::Stream(Deployment deployment, StreamOptions options)
+    : deployment_(std::move(deployment)),
+      options_(std::move(options)),
+      spool_({.folder = options_.spool_folder,
+              .prefix = "pgteal-" + deployment_.name,
+              .disk_bytes_max = options_.spool_bytes_max}),
+      backoff_(options_.backoff_min) {
+  state_.until_lsn = options_.until_lsn;
+}
+
+Session::End Stream::Run(const std::atomic<bool>& stop, const Session::Watch& watch) {
+  while (true) {
+    bool was_streaming = false;
+    pg::Lsn first_applied;
+    const auto watch_progress = [&](const SessionView& view) {
+      if (!was_streaming) first_applied = view.progress.applied();
+      was_streaming = true;
+      if (view.progress.applied() > first_applied) backoff_ = options_.backoff_min;
+      watch(view);
+    };
+    try {
+      Session session(deployment_, options_, spool_, state_);
+      return session.Run(stop, watch_progress);
+    } catch (...) {
+      if (Judge(was_streaming) == Next::kRetryNow) continue;
+    }
+    if (stop.load(std::memory_order_acquire)) return Session::End::kStopped;
+    BackOff(stop);
+    if (stop.load(std::memory_order_acquire)) return Session::End::kStopped;
+  }
+}
+
+Stream::Next Stream::Judge(bool was_streaming) {
+  // A process that never got as far as streaming reports what is wrong instead of trying for ever.
+  const bool was_ever_streaming = was_streaming || state_.generation.has_value();
+  try {
+    throw;
+  } catch (const applier::BinaryRefused& error) {
+    spdlog::info("{}: going on with a text stream", error.what());
+    state_.use_binary = false;
+    return Next::kRetryNow;
+  } catch (const pg::ConnectionLost& error) {
+    if (!was_ever_streaming) throw;
+    spdlog::warn("session ended, retried in {} ms: {}", backoff_.count(), error.what());
+  } catch (const pg::ServerError& error) {
+    const bool is_slot_busy = error.sqlstate() == "55006";
+    if (pg::Judge(error.sqlstate()).verdict == pg::Verdict::kStop) throw;
+    if (!was_ever_streaming && !is_slot_busy) throw;
+    spdlog::warn("session ended, retried in {} ms: {}{}{}", backoff_.count(), error.what(),
+                 error.hint().empty() ? "" : ". ", error.hint());
+  }
+  return Next::kRetry;
+}
+
+void Stream::BackOff(const std::atomic<bool>& stop) {
+  const auto until = Clock::now() + backoff_;
+  backoff_ = std::min(backoff_ * 2, options_.backoff_max);
+  Doorbell never;
+  while (!stop.load(std::memory_order_acquire) && Clock::now() < until) {
+    never.Wait(std::min(until, Clock::now() + std::chrono::milliseconds(100)));
+  }
+}
+
+}  // namespace pgteal::pipeline

@@ -1,0 +1,36 @@
+#ifndef PGTEAL_PIPELINE_STREAM_H_
+#define PGTEAL_PIPELINE_STREAM_H_
+
+#include <atomic>
+
+#include "pipeline/session.h"
+
+namespace pgteal::pipeline {
+
+// Keeps green in step with blue until told to stop, until the chosen position is reached, or until
+// an error needs a person. Transient errors begin a new session from green's progress, with
+// exponential back-off that starts over after every session that made progress.
+class Stream {
+ public:
+  Stream(Deployment deployment, StreamOptions options);
+
+  // Main thread. `stop` may be set from a signal handler. Throws the error that needs a person.
+  Session::End Run(const std::atomic<bool>& stop, const Session::Watch& watch);
+
+ private:
+  enum class Next : uint8_t { kRetry, kRetryNow };
+
+  // Judges the exception being handled: returns if it is worth another session, else rethrows.
+  Next Judge(bool was_streaming);
+  void BackOff(const std::atomic<bool>& stop);
+
+  const Deployment deployment_;
+  const StreamOptions options_;
+  SpoolFolder spool_;
+  SessionState state_;
+  std::chrono::milliseconds backoff_;
+};
+
+}  // namespace pgteal::pipeline
+
+#endif  // PGTEAL_PIPELINE_STREAM_H_
