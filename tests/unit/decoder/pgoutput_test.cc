@@ -211,6 +211,15 @@ TEST(DecodeChange, RefusesATupleOfAnotherWidthThanItsRelation) {
   EXPECT_THAT(ErrorOf(kWriter.Insert(kTable, {Null()})), HasSubstr("tuple of 1 columns"));
 }
 
+TEST(DecodeChange, ATruncateClaimingMoreTablesThanItNamesTakesNoMemory) {
+  std::string bytes = kWriter.Truncate({kTable}, {});
+  bytes.replace(1, 4, "\xFF\xFF\xFF\xFF");
+  RelationCache cache = SampleCache();
+  ChangeBlock block;
+  EXPECT_THROW(DecodeChange(bytes, {1, false, &cache}, &block), pg::ProtocolError);
+  EXPECT_LE(block.arena.capacity_bytes(), 1024U);
+}
+
 TEST(DecodeChange, RefusesUnknownMarksAndFlags) {
   const auto with_byte = [](std::string bytes, size_t at, char byte) {
     bytes[at] = byte;
