@@ -57,10 +57,11 @@ class Gate {
   // Happens once.
   void CutOn(const std::string& text, Where where, int nth = 1);
 
-  uint64_t connections() const { return connections_.load(); }
-  uint64_t cuts() const { return cuts_.load(); }
-  uint64_t bytes_to_server() const { return bytes_[0].load(); }
-  uint64_t bytes_to_client() const { return bytes_[1].load(); }
+  // What has happened so far. Whoever has received a byte finds it counted.
+  uint64_t connections() const { return Locked(connections_); }
+  uint64_t cuts() const { return Locked(cuts_); }
+  uint64_t bytes_to_server() const { return Locked(bytes_[0]); }
+  uint64_t bytes_to_client() const { return Locked(bytes_[1]); }
   [[nodiscard]] bool WaitForCuts(uint64_t count, std::chrono::milliseconds timeout) const;
 
  private:
@@ -113,6 +114,10 @@ class Gate {
   void RefillAllowance();
   bool MaySend(const Stream& stream, int way) const;
   void Wake() const;
+  uint64_t Locked(const uint64_t& count) const {
+    const std::lock_guard lock(mutex_);
+    return count;
+  }
 
   // Set in the constructor, then constant.
   const int server_port_;
@@ -121,16 +126,16 @@ class Gate {
   int listeners_[2] = {-1, -1};
   int wake_fd_ = -1;
   // Shared, under the mutex.
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   Rules rules_;
   std::list<Link> links_;
   double allowance_[2] = {0, 0};
   Clock::time_point refilled_ = Clock::now();
-  // Written by the thread, read by anybody.
+  uint64_t connections_ = 0;
+  uint64_t cuts_ = 0;
+  uint64_t bytes_[2] = {0, 0};
+  // Written by the destructor, read by the thread.
   std::atomic<bool> ends_ = false;
-  std::atomic<uint64_t> connections_ = 0;
-  std::atomic<uint64_t> cuts_ = 0;
-  std::atomic<uint64_t> bytes_[2] = {0, 0};
   std::thread thread_;
 };
 
