@@ -7,7 +7,7 @@ namespace {
 
 constexpr pg::Oid kTextArray{1009};
 
-// unnest($1, $2) AS u(c4, c7): columns are named after their source index.
+// ROWS FROM (unnest($1), unnest($2)) AS u(c4, c7): columns are named after their source index.
 class UnnestSource {
  public:
   UnnestSource(const TargetRelation& target, const std::vector<Transport>& transports)
@@ -17,7 +17,8 @@ class UnnestSource {
     types_.push_back(transports_[column] == Transport::kText
                          ? kTextArray
                          : target_.columns[column].binary_array_type);
-    arrays_ += fmt::format("{}${}", types_.size() == 1 ? "" : ", ", types_.size());
+    arrays_ +=
+        fmt::format("{}pg_catalog.unnest(${})", types_.size() == 1 ? "" : ", ", types_.size());
     names_ += fmt::format("{}c{}", types_.size() == 1 ? "" : ", ", column);
   }
   // The value of a column as green's type (or, binary, one that casts by assignment).
@@ -26,9 +27,7 @@ class UnnestSource {
                ? fmt::format("u.c{}::{}", column, target_.columns[column].type_sql)
                : fmt::format("u.c{}", column);
   }
-  std::string From() const {
-    return fmt::format("pg_catalog.unnest({}) AS u({})", arrays_, names_);
-  }
+  std::string From() const { return fmt::format("ROWS FROM ({}) AS u({})", arrays_, names_); }
   std::vector<pg::Oid> TakeTypes() { return std::move(types_); }
 
  private:

@@ -26,7 +26,7 @@ struct SessionOptions {
   // Ends every wait of this connection; may be null. Borrowed.
   const Interrupt* interrupt = nullptr;
   // Further settings for the startup packet, on top of the pinned ones.
-  std::vector<std::pair<std::string, std::string>> settings;
+  std::vector<std::pair<std::string, std::string>> settings = {};
 };
 
 // A parameter in text format; none is NULL.

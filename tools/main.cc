@@ -1,1 +1,86 @@
-int main() { return 0; }
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <map>
+
+#include "pg/error.h"
+#include "tools/cli/exit_codes.h"
+#include "tools/cli/verbs.h"
+
+namespace {
+
+using pgteal::tools::ExitCode;
+
+struct LogOptions {
+  spdlog::level::level_enum level = spdlog::level::info;
+  std::string format = "text";
+};
+
+const std::map<std::string, spdlog::level::level_enum> kLevels = {{"debug", spdlog::level::debug},
+                                                                  {"info", spdlog::level::info},
+                                                                  {"warn", spdlog::level::warn},
+                                                                  {"error", spdlog::level::err}};
+
+// Logs go to standard error; standard output belongs to what a verb reports.
+void SetUpLog(const LogOptions& options) {
+  auto logger = spdlog::stderr_color_mt("pgteal");
+  logger->set_level(options.level);
+  logger->set_pattern(options.format == "json"
+                          ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":"%v"})"
+                          : "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
+  spdlog::set_default_logger(logger);
+}
+
+int Report(const pgteal::pg::Error& error, int exit_code) {
+  spdlog::error("{}", error.what());
+  if (!error.hint().empty()) spdlog::error("hint: {}", error.hint());
+  return exit_code;
+}
+
+int ParseAndRun(CLI::App& app, int argc, char** argv, const int& exit_code) {
+  try {
+    app.parse(argc, argv);
+    return exit_code;
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    app.exit(error);
+    return ExitCode::kUsage;
+  } catch (const pgteal::pg::ConfigError& error) {
+    return Report(error, ExitCode::kUsage);
+  } catch (const pgteal::pg::Refused& error) {
+    return Report(error, ExitCode::kRefused);
+  } catch (const pgteal::pg::Interrupted& error) {
+    return Report(error, ExitCode::kInterrupted);
+  } catch (const pgteal::pg::Error& error) {
+    return Report(error, ExitCode::kFailed);
+  } catch (const std::exception& error) {
+    spdlog::error("unexpected: {}", error.what());
+    return ExitCode::kFailed;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Moves a PostgreSQL database (blue) to another server (green) with a write outage "
+      "of about a second and a way back.",
+      "pgteal");
+  app.require_subcommand(1);
+  app.set_config("--config", "", "Read options from a TOML file");
+  app.set_version_flag("--version", PGTEAL_VERSION);
+  LogOptions log;
+  app.add_option("--log-level", log.level, "debug, info, warn, error")
+      ->transform(CLI::CheckedTransformer(kLevels).description(""))
+      ->default_str("info");
+  app.add_option("--log-format", log.format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  app.parse_complete_callback([&log] { SetUpLog(log); });
+  int exit_code = ExitCode::kDone;
+  pgteal::tools::AddPrepare(&app, &exit_code);
+  pgteal::tools::AddRun(&app, &exit_code);
+  return ParseAndRun(app, argc, argv, exit_code);
+}

@@ -1,0 +1,32 @@
+#ifndef PGTEAL_TOOLS_CLI_OPTIONS_H_
+#define PGTEAL_TOOLS_CLI_OPTIONS_H_
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "pg/conninfo.h"
+
+namespace pgteal::tools {
+
+// Options that several verbs share. Filled by CLI11 before a verb's callback runs.
+struct CommonOptions {
+  std::string source;
+  std::string target;
+  std::string name = "pgteal";
+};
+
+void AddSource(CLI::App* app, CommonOptions* options);
+void AddTarget(CLI::App* app, CommonOptions* options);
+void AddName(CLI::App* app, CommonOptions* options);
+
+// Throw ConfigError naming the option and its environment variable when it is missing.
+pg::ConnInfo ParseSource(const CommonOptions& options);
+pg::ConnInfo ParseTarget(const CommonOptions& options);
+
+// A slot name: what PostgreSQL allows, since the slot bears it.
+std::string CheckName(const std::string& name);
+std::string CheckLsn(const std::string& text);
+
+}  // namespace pgteal::tools
+
+#endif  // PGTEAL_TOOLS_CLI_OPTIONS_H_

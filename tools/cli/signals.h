@@ -1,0 +1,14 @@
+#ifndef PGTEAL_TOOLS_CLI_SIGNALS_H_
+#define PGTEAL_TOOLS_CLI_SIGNALS_H_
+
+#include <atomic>
+
+namespace pgteal::tools {
+
+// SIGINT and SIGTERM: the first one asks for a clean end, the second ends the process at once (exit
+// code 130; green rolls back what was open, nothing is lost).
+const std::atomic<bool>& StopOnSignals();
+
+}  // namespace pgteal::tools
+
+#endif  // PGTEAL_TOOLS_CLI_SIGNALS_H_

@@ -1,0 +1,14 @@
+#ifndef PGTEAL_TOOLS_CLI_VERBS_H_
+#define PGTEAL_TOOLS_CLI_VERBS_H_
+
+#include <CLI/CLI.hpp>
+
+namespace pgteal::tools {
+
+// Each adds its subcommand; the callback stores the exit code in `*exit_code`.
+void AddPrepare(CLI::App* app, int* exit_code);
+void AddRun(CLI::App* app, int* exit_code);
+
+}  // namespace pgteal::tools
+
+#endif  // PGTEAL_TOOLS_CLI_VERBS_H_

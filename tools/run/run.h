@@ -1,0 +1,26 @@
+#ifndef PGTEAL_TOOLS_RUN_RUN_H_
+#define PGTEAL_TOOLS_RUN_RUN_H_
+
+#include <atomic>
+#include <optional>
+
+#include "pipeline/bootstrap.h"
+#include "pipeline/options.h"
+
+namespace pgteal::tools {
+
+struct RunOptions {
+  pipeline::Deployment deployment;
+  pipeline::BootstrapOptions bootstrap;
+  pipeline::StreamOptions stream;
+  std::optional<pg::Lsn> start_lsn;
+  bool is_terminal = false;
+  std::chrono::milliseconds log_interval{10'000};
+};
+
+// Bootstraps what is missing, then streams until stopped or done. Returns an exit code.
+int Run(const RunOptions& options, const std::atomic<bool>& stop);
+
+}  // namespace pgteal::tools
+
+#endif  // PGTEAL_TOOLS_RUN_RUN_H_

@@ -1,0 +1,116 @@
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+
+#include "pg/error.h"
+#include "tools/cli/options.h"
+#include "tools/cli/signals.h"
+#include "tools/cli/verbs.h"
+#include "tools/run/run.h"
+
+namespace pgteal::tools {
+namespace {
+
+struct RunFlags {
+  CommonOptions common;
+  RunOptions run;
+  std::string copy = "none";
+  std::string start_lsn;
+  std::string until_lsn;
+};
+
+const std::map<std::string, applier::ConflictPolicy> kPolicies = {
+    {"stop", applier::ConflictPolicy::kStop},
+    {"skip", applier::ConflictPolicy::kSkip},
+    {"overwrite", applier::ConflictPolicy::kOverwrite}};
+const std::map<std::string, pipeline::BinaryMode> kBinaryModes = {
+    {"auto", pipeline::BinaryMode::kAuto},
+    {"on", pipeline::BinaryMode::kOn},
+    {"off", pipeline::BinaryMode::kOff}};
+const std::map<std::string, pipeline::OriginMode> kOriginModes = {
+    {"auto", pipeline::OriginMode::kAuto}, {"off", pipeline::OriginMode::kOff}};
+
+constexpr const char* kExamples = R"(Examples:
+  # keep an existing pair of schemas in step; the same command resumes after anything
+  pgteal run --copy none --source "host=blue dbname=app user=pgteal" --target "host=green dbname=app user=pgteal"
+  # apply what blue holds now, then end
+  pgteal run --copy none --until-caught-up
+  # green was restored from a snapshot of blue that corresponds to this LSN (after `pgteal prepare`)
+  pgteal run --copy none --start-lsn 16/B374D848
+)";
+
+void AddStreamFlags(CLI::App* verb, RunFlags* flags) {
+  auto& stream = flags->run.stream;
+  verb->add_option("--lanes", stream.lanes, "Connections to green that apply at the same time")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  verb->add_option("--on-conflict", stream.on_conflict,
+                   "When green does not hold what blue's change expects: stop, skip, overwrite")
+      ->transform(CLI::CheckedTransformer(kPolicies).description(""))
+      ->default_str("stop");
+  verb->add_option("--binary", stream.binary, "Values in binary form: auto, on, off")
+      ->transform(CLI::CheckedTransformer(kBinaryModes).description(""))
+      ->default_str("auto");
+  verb->add_option("--origin", stream.origin, "Tag commits on green with an origin: auto, off")
+      ->transform(CLI::CheckedTransformer(kOriginModes).description(""))
+      ->default_str("auto");
+  verb->add_flag("--synchronous-commit", stream.synchronous_commit,
+                 "Wait for green's WAL flush (and its synchronous standbys) at every commit");
+  stream.spool_folder = std::filesystem::temp_directory_path().string();
+  verb->add_option("--spool-folder", stream.spool_folder,
+                   "Folder for transactions too large for memory")
+      ->capture_default_str();
+  verb->add_option("--spool-limit", stream.spool_bytes_max, "Bytes the spool may take; 0: no limit")
+      ->transform(CLI::AsSizeValue(false))
+      ->capture_default_str();
+  verb->add_option("--batch-rows", stream.batcher.limits.rows_max,
+                   "Rows that one commit on green changes at most, about")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  verb->add_flag("--until-caught-up", stream.until_caught_up,
+                 "End once everything that blue held at the start is durable on green");
+  verb->add_option("--until-lsn", flags->until_lsn, "End at this LSN of blue; nothing beyond it")
+      ->check(CheckLsn)
+      ->type_name("X/Y");
+}
+
+int RunVerb(RunFlags& flags) {
+  auto& run = flags.run;
+  run.deployment = {.source = ParseSource(flags.common),
+                    .target = ParseTarget(flags.common),
+                    .name = flags.common.name};
+  if (!flags.start_lsn.empty()) run.start_lsn = pg::Lsn::Parse(flags.start_lsn);
+  if (!flags.until_lsn.empty()) run.stream.until_lsn = *pg::Lsn::Parse(flags.until_lsn);
+  run.is_terminal = isatty(STDERR_FILENO) == 1;
+  return Run(run, StopOnSignals());
+}
+
+}  // namespace
+
+void AddRun(CLI::App* app, int* exit_code) {
+  auto flags = std::make_shared<RunFlags>();
+  CLI::App* verb = app->add_subcommand("run", "Bootstrap if needed, then stream until stopped");
+  AddSource(verb, &flags->common);
+  AddTarget(verb, &flags->common);
+  AddName(verb, &flags->common);
+  verb->add_option("--copy", flags->copy, "What to copy first: none (schemas and data are there)")
+      ->check(CLI::IsMember({"none"}))
+      ->capture_default_str();
+  verb->add_option("--start-lsn", flags->start_lsn,
+                   "Green already holds everything committed at or before this LSN of blue")
+      ->check(CheckLsn)
+      ->type_name("X/Y");
+  verb->add_option("--include-table", flags->run.bootstrap.include_tables,
+                   "Publish only tables that match [schema.]table with * and ?; repeatable")
+      ->type_name("PATTERN");
+  verb->add_option("--exclude-table", flags->run.bootstrap.exclude_tables,
+                   "Do not publish tables that match; repeatable")
+      ->type_name("PATTERN");
+  AddStreamFlags(verb, flags.get());
+  verb->footer(kExamples);
+  verb->callback([flags, exit_code] { *exit_code = RunVerb(*flags); });
+}
+
+}  // namespace pgteal::tools
