@@ -1,18 +1,31 @@
 #include "decoder/streamed_transaction.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "decoder/pgoutput.h"
 #include "decoder/spooled_changes.h"
+#include "pg/error.h"
 
 namespace pgteal::decoder {
+namespace {
+
+// Leaving the change out would lose it should the rollback be the wrong one of the two.
+[[noreturn]] void ThrowRolledBack(pg::Xid xid) {
+  throw pg::ProtocolError(
+      fmt::format("change of subtransaction {}, which was rolled back before", xid.value));
+}
+
+}  // namespace
 
 StreamedTransaction::StreamedTransaction(std::unique_ptr<MessageLog> log, RelationCache relations)
     : log_(std::move(log)), relations_(std::move(relations)) {}
 
 void StreamedTransaction::AddChange(RawMessage message) {
-  const uint64_t count = TypeOf(message.bytes) == MessageType::kMessage ? 0 : 1;
-  change_counts_[StreamedXid(message.bytes)] += count;
+  const pg::Xid xid = StreamedXid(message.bytes);
+  if (!rolled_back_.empty() && rolled_back_.contains(xid)) ThrowRolledBack(xid);
+  change_counts_[xid] += TypeOf(message.bytes) == MessageType::kMessage ? 0 : 1;
   log_->Append(message.lsn, message.bytes);
 }
 

@@ -23,7 +23,8 @@ class StreamedTransaction {
   StreamedTransaction(std::unique_ptr<MessageLog> log, RelationCache relations);
 
   void SetOrigin(std::string_view name) { origin_ = name; }
-  // Takes a message that IsChange says yes to.
+  // Takes a message that IsChange says yes to. Throws ProtocolError when its subtransaction was
+  // rolled back.
   void AddChange(RawMessage message);
   void AddRelation(RawMessage message, Relation relation, uint64_t order);
   void AddType(RawMessage message, const TypeMessage& type);

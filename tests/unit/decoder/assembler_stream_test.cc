@@ -57,6 +57,12 @@ TEST_F(AssemblerTest, AnAbortedSubtransactionIsLeftOut) {
               ElementsAre(HasSubstr("top"), HasSubstr("kept"), HasSubstr("later")));
 }
 
+TEST_F(AssemblerTest, AChangeOfASubtransactionThatWasRolledBackIsRefused) {
+  Stream(10, true, {TableIn(10), Row(kTable, "1", 11)});
+  FeedAll({kWriter.StreamAbort(10, 11), kWriter.StreamStart(10, false)});
+  EXPECT_THAT(ErrorOf(Row(kTable, "2", 11)), HasSubstr("subtransaction 11"));
+}
+
 TEST_F(AssemblerTest, ARelationAnnouncedInAnAbortedSubtransactionStaysKnown) {
   Stream(10, true, {TableIn(11), Row(kTable, "gone", 11), Row(kTable, "kept", 10)});
   FeedAll({kWriter.StreamAbort(10, 11)});
