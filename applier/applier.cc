@@ -50,14 +50,21 @@ void Applier::SetUpSession() {
   if (!options_.origin.empty()) SetUpOrigin();
 }
 
+// A tag only: without one (all of green's origins are in use, say) the stream is as correct, and a
+// reverse stream could not tell our commits apart.
 void Applier::SetUpOrigin() {
   const std::string name = pg::QuoteLiteral(options_.origin);
-  connection_.Exec(
-      fmt::format("SELECT CASE WHEN pg_replication_origin_oid({0}) IS NULL THEN "
-                  "pg_replication_origin_create({0})"
-                  " END",
-                  name));
-  connection_.Exec(fmt::format("SELECT pg_replication_origin_session_setup({})", name));
+  try {
+    connection_.Exec(
+        fmt::format("SELECT CASE WHEN pg_replication_origin_oid({0}) IS NULL"
+                    " THEN pg_replication_origin_create({0}) END",
+                    name));
+    connection_.Exec(fmt::format("SELECT pg_replication_origin_session_setup({})", name));
+    has_origin_ = true;
+  } catch (const pg::ServerError& error) {
+    if (connection_.is_broken()) throw;
+    spdlog::warn("commits on green bear no replication origin: {}", error.what());
+  }
 }
 
 Applied Applier::Apply(Batch& batch, Turn& turn) {
@@ -225,7 +232,7 @@ void Applier::WriteExactBlock(const decoder::ChangeBlock& block, const ChangeOri
 }
 
 void Applier::Commit(const Batch& batch, Applied* applied) {
-  if (!options_.origin.empty()) {
+  if (has_origin_) {
     pipelined_.SendSql(fmt::format(
         "SELECT pg_replication_origin_xact_setup('{}', '2000-01-01 00:00:00+00'::timestamptz + "
         "{} * interval '1 microsecond')",

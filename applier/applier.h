@@ -70,6 +70,7 @@ class Applier {
   Applied ApplyInTurn(Batch& batch, bool is_exact);
 
   const ApplierOptions options_;
+  bool has_origin_ = false;
   pg::Connection connection_;
   pg::Pipelined pipelined_;
   StatementCache statements_;

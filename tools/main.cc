@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -32,6 +33,13 @@ void SetUpLog(const LogOptions& options) {
   spdlog::set_default_logger(logger);
 }
 
+// Transactions come and go by the hundred megabytes a second; giving each one's pages back to the
+// kernel would cost more than decoding it. What is kept this way is bounded by the ring's limit.
+void KeepFreedMemory() {
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
+}
+
 int Report(const pgteal::pg::Error& error, int exit_code) {
   spdlog::error("{}", error.what());
   if (!error.hint().empty()) spdlog::error("hint: {}", error.hint());
@@ -64,6 +72,7 @@ int ParseAndRun(CLI::App& app, int argc, char** argv, const int& exit_code) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  KeepFreedMemory();
   CLI::App app(
       "Moves a PostgreSQL database (blue) to another server (green) with a write outage "
       "of about a second and a way back.",
