@@ -53,6 +53,9 @@ void Folder::Add(const Change& change, const std::shared_ptr<const TargetRelatio
 }
 
 void Folder::AddExact(const Change& change, const std::shared_ptr<const TargetRelation>& target) {
+  // Called for its new segment: changes of another version of this table may be folded and must not
+  // overtake this one.
+  TableIndex(target);
   segment().exact.push_back({&change, target});
   has_mixed_exact_ |= target->mode != ApplyMode::kExact;
   ++row_count_;
