@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "applier/conflict.h"
+#include "pg/connection.h"
 #include "pg/conninfo.h"
 #include "pg/lsn.h"
 #include "pipeline/batcher.h"
@@ -23,6 +24,11 @@ struct Deployment {
   pg::ConnInfo target;
   std::string name = "pgteal";  // the slot and the publication on blue bear it, too
 };
+
+// How our sessions introduce themselves: "pgteal lane NAME". Another process of the same deployment
+// finds them by it.
+pg::SessionOptions SessionOptionsFor(const std::string& part, const std::string& deployment,
+                                     const pg::Interrupt* interrupt);
 
 // Limits and choices of a stream. Worst-case memory is about
 // ring_bytes_max + lanes x batcher.limits.bytes_max x 3 + one block of a spooled transaction.

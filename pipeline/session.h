@@ -2,21 +2,17 @@
 #define PGTEAL_PIPELINE_SESSION_H_
 
 #include <atomic>
-#include <exception>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
-#include <vector>
 
-#include "applier/target_catalog.h"
-#include "pipeline/batcher.h"
-#include "pipeline/lane.h"
+#include "pipeline/apply_stage.h"
 #include "pipeline/options.h"
 #include "pipeline/receiver.h"
 #include "pipeline/spool.h"
+#include "pipeline/supervisor.h"
 
 namespace pgteal::pipeline {
 
@@ -53,20 +49,13 @@ class Session {
   End Run(const std::atomic<bool>& stop, const Watch& watch);
 
  private:
-  pg::SessionOptions SessionOptionsFor(const std::string& part) const;
+  pg::SessionOptions SessionOptions(const std::string& part);
   void Connect();
   pg::Lsn CheckSource();
   void StartStream(pg::Lsn progress_lsn);
-  void TakeOver();
   void StartThreads();
-  template <typename Body>
-  std::jthread Guarded(Body body, bool is_lane);
-  void Fail(bool is_lane) noexcept;
-  void Tick();
-  void PollFlush();
-  void ResolveStall();
+  void LookAtSource();
   void Finish();
-  void StopLanes();
   bool WantsBinary();
 
   const Deployment& deployment_;
@@ -74,35 +63,16 @@ class Session {
   SpoolFolder& spool_;
   SessionState& state_;
 
-  pg::Interrupt interrupt_;
+  Supervisor supervisor_;
   Doorbell wake_receiver_;
-  Doorbell wake_self_;
   std::unique_ptr<pg::Connection> blue_;
-  std::unique_ptr<pg::Connection> green_;
   std::unique_ptr<pg::ReplicationConnection> stream_;
-  std::unique_ptr<applier::TargetCatalog> catalog_;
   std::unique_ptr<decoder::Assembler> assembler_;
-  std::unique_ptr<Progress> progress_;
-  std::unique_ptr<Ring<decoder::Transaction>> ring_;
-  std::unique_ptr<CommitOrder> order_;
-  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::unique_ptr<ApplyStage> apply_;
   std::unique_ptr<Receiver> receiver_;
-  std::unique_ptr<Batcher> batcher_;
-  pg::Lsn resume_lsn_;
   pg::Lsn source_lsn_;
   Clock::time_point next_source_look_{};
-  uint64_t stalled_sequence_ = 0;
-  Clock::time_point stalled_since_{};
-
-  std::mutex failure_mutex_;
-  std::exception_ptr failure_;  // protected by failure_mutex_; the first one that says something
-  std::atomic<bool> has_failed_ = false;
-
-  // Last, so that they end first.
-  std::jthread receiver_thread_;
-  std::jthread batcher_thread_;
-  std::vector<std::jthread> lane_threads_;
-  std::atomic<size_t> lanes_running_ = 0;
+  std::jthread receiver_thread_;  // last, so that it ends first
 };
 
 }  // namespace pgteal::pipeline

@@ -1,0 +1,183 @@
+#include "pipeline/apply_stage.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "applier/progress_row.h"
+#include "pg/catalog.h"
+#include "pg/error.h"
+
+namespace pgteal::pipeline {
+namespace {
+
+using std::chrono::milliseconds;
+
+// A head batch that does not move for so long is suspected to wait for a later lane's locks.
+constexpr milliseconds kStall{300};
+// A zombie's transaction gets so long to end after its backend was told to.
+constexpr int kZombieWaitMs = 5000;
+
+}  // namespace
+
+ApplyStage::ApplyStage(const Deployment& deployment, const StreamOptions& options,
+                       std::optional<uint64_t>& generation, Supervisor& supervisor,
+                       Doorbell& wake_producer)
+    : deployment_(deployment),
+      options_(options),
+      generation_(generation),
+      supervisor_(supervisor),
+      wake_producer_(wake_producer),
+      green_(deployment.target,
+             SessionOptionsFor("target", deployment.name, &supervisor.interrupt())) {}
+
+ApplyStage::~ApplyStage() { Stop(); }
+
+pg::Lsn ApplyStage::TakeOver() {
+  EndZombies();
+  const auto row = applier::TakeOver(green_, deployment_.name, generation_, 6 * kZombieWaitMs);
+  generation_ = row.generation;
+  progress_ = std::make_unique<Progress>(row.end_lsn, wake_producer_);
+  ring_ = std::make_unique<Transactions>(options_.ring_count_max, options_.ring_bytes_max);
+  order_ = std::make_unique<CommitOrder>(options_.lanes, supervisor_.interrupt());
+  BuildLanes();
+  return row.end_lsn;
+}
+
+// Whoever still holds a lane's transaction has lost blue's slot to us: it is a zombie.
+void ApplyStage::EndZombies() {
+  green_.Exec(
+      "SELECT pg_terminate_backend(pid, $2::bigint) FROM pg_stat_activity WHERE application_name = "
+      "$1 AND usename = current_user AND pid <> pg_backend_pid()",
+      {SessionOptionsFor("lane", deployment_.name, nullptr).application_name,
+       std::to_string(kZombieWaitMs)});
+}
+
+void ApplyStage::BuildLanes() {
+  const auto session = [this](const std::string& part) {
+    return SessionOptionsFor(part, deployment_.name, &supervisor_.interrupt());
+  };
+  const bool replica_role = pg::MaySetReplicaRole(green_);
+  const bool has_origins = options_.origin == OriginMode::kAuto && pg::MayUseOrigins(green_);
+  catalog_ = std::make_unique<applier::TargetCatalog>(deployment_.target, session("catalog"),
+                                                      replica_role);
+  for (size_t i = 0; i < options_.lanes; ++i) {
+    const applier::ApplierOptions lane_options{
+        .slot = deployment_.name,
+        .generation = *generation_,
+        .synchronous_commit = options_.synchronous_commit,
+        .replica_role = replica_role,
+        .origin = has_origins ? fmt::format("pgteal_{}_{}", deployment_.name, i) : "",
+        .on_conflict = options_.on_conflict};
+    lanes_.push_back(
+        std::make_unique<Lane>(i,
+                               std::make_unique<applier::Applier>(
+                                   deployment_.target, session("lane"), lane_options, *catalog_),
+                               *order_, *progress_, ring_->not_empty()));
+  }
+}
+
+void ApplyStage::Start(const std::atomic<bool>& is_behind) {
+  batcher_ = std::make_unique<Batcher>(options_.batcher, *ring_, *catalog_, lanes_, *order_,
+                                       wake_producer_, is_behind);
+  for (const auto& lane : lanes_) {
+    ++lanes_running_;
+    const auto run = [this, &lane = *lane] {
+      lane.Run();
+      --lanes_running_;
+    };
+    lane_threads_.push_back(supervisor_.Start(run, [this] { LaneFailed(); }));
+  }
+  batcher_thread_ = supervisor_.Start([this] { batcher_->Run(); });
+}
+
+// The lanes behind a failed one wait for a turn that never comes.
+void ApplyStage::LaneFailed() noexcept {
+  supervisor_.interrupt().Raise();
+  order_->WakeAll();
+  --lanes_running_;
+}
+
+void ApplyStage::Tick() {
+  PollFlush();
+  ResolveStall();
+}
+
+void ApplyStage::PollFlush() {
+  if (progress_->durable() >= progress_->applied()) return;
+  progress_->GreenFlushed(green_.Exec("SELECT pg_current_wal_flush_lsn()").LsnAt(0, 0));
+}
+
+// Ordered commit hides this deadlock from the server: the head batch waits for a lock of a later
+// lane, which waits for the head's commit. The later one has to give way.
+void ApplyStage::ResolveStall() {
+  const uint64_t head = order_->committed() + 1;
+  const auto now = Clock::now();
+  if (head != stalled_sequence_) {
+    stalled_sequence_ = head;
+    stalled_since_ = now;
+    return;
+  }
+  const auto lane = std::find_if(lanes_.begin(), lanes_.end(),
+                                 [head](const auto& l) { return l->sequence() == head; });
+  if (lane == lanes_.end()) {
+    stalled_since_ = now;
+    return;
+  }
+  if (now - stalled_since_ < kStall) return;
+  stalled_since_ = now;
+  AskBlockersToYield(**lane, head);
+}
+
+void ApplyStage::AskBlockersToYield(const Lane& head_lane, uint64_t head) {
+  const auto blockers = green_.Exec(
+      "WITH RECURSIVE chain(pid) AS (SELECT unnest(pg_blocking_pids($1::int))"
+      " UNION SELECT unnest(pg_blocking_pids(chain.pid)) FROM chain) SELECT pid FROM chain",
+      {std::to_string(head_lane.backend_pid())});
+  for (int row = 0; row < blockers.rows(); ++row) {
+    for (size_t i = 0; i < lanes_.size(); ++i) {
+      const uint64_t sequence = lanes_[i]->sequence();
+      if (lanes_[i]->backend_pid() != blockers.Int(row, 0) || sequence <= head) continue;
+      spdlog::debug("batch {} holds locks that batch {} needs: it gives way", sequence, head);
+      order_->AskToYield(i, sequence);
+      green_.Exec("SELECT pg_cancel_backend($1)", {blockers.String(row, 0)});
+    }
+  }
+}
+
+void ApplyStage::Drain() {
+  batcher_->Stop();
+  batcher_thread_ = {};
+  for (const auto& lane : lanes_) lane->Stop();
+  const auto deadline = Clock::now() + options_.stop_grace;
+  const auto& interrupt = supervisor_.interrupt();
+  try {
+    while (lanes_running_.load() > 0 && Clock::now() < deadline && !interrupt.is_raised()) {
+      Tick();
+      supervisor_.wake().Wait(Clock::now() + milliseconds(5));
+    }
+    while (!interrupt.is_raised() && progress_->durable() < progress_->applied() &&
+           Clock::now() < deadline) {
+      PollFlush();
+      supervisor_.wake().Wait(Clock::now() + milliseconds(20));
+    }
+  } catch (const pg::Error&) {
+    // Green is gone; what it has made durable is found out at the next start.
+  }
+  Stop();
+}
+
+void ApplyStage::Stop() {
+  if (batcher_) batcher_->Stop();
+  if (lanes_running_.load() > 0) {
+    supervisor_.interrupt().Raise();
+    order_->WakeAll();
+  }
+  for (const auto& lane : lanes_) lane->Stop();
+  lane_threads_.clear();
+  batcher_thread_ = {};
+}
+
+}  // namespace pgteal::pipeline

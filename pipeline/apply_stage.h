@@ -1,0 +1,84 @@
+#ifndef PGTEAL_PIPELINE_APPLY_STAGE_H_
+#define PGTEAL_PIPELINE_APPLY_STAGE_H_
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "applier/target_catalog.h"
+#include "pipeline/batcher.h"
+#include "pipeline/lane.h"
+#include "pipeline/options.h"
+#include "pipeline/supervisor.h"
+
+namespace pgteal::pipeline {
+
+// Everything behind the ring: batcher, lanes, the order of their commits and green's progress row.
+// Whoever fills the ring (a receiver, a reader of captures) is its producer. Driven by the main
+// thread, which calls Tick() several times a second.
+class ApplyStage {
+ public:
+  using Transactions = Ring<decoder::Transaction>;
+
+  // Connects to green. `generation`: ours once we have taken over, kept from one session of a
+  // process to the next. `wake_producer`: rung when the ring has space and when progress moves.
+  ApplyStage(const Deployment& deployment, const StreamOptions& options,
+             std::optional<uint64_t>& generation, Supervisor& supervisor, Doorbell& wake_producer);
+  // Ends what Drain() has not ended; batches in hand are rolled back.
+  ~ApplyStage();
+  ApplyStage(const ApplyStage&) = delete;
+  ApplyStage& operator=(const ApplyStage&) = delete;
+
+  pg::Connection& green() { return green_; }
+  // Makes green ours, ends what a former process left there, and builds ring and lanes. Returns
+  // where to resume. Throws TakenOver and what connecting throws.
+  pg::Lsn TakeOver();
+  // Starts the threads. `is_behind`: set by the producer while it has more to give; outlives them.
+  void Start(const std::atomic<bool>& is_behind);
+
+  // After TakeOver().
+  Transactions& ring() { return *ring_; }
+  Progress& progress() { return *progress_; }
+
+  // Looks after green's flush position and after lanes that wait for each other.
+  void Tick();
+  // No new batches; those in hand commit and what they made durable is found out, within
+  // `stop_grace`.
+  void Drain();
+  // Ends the threads, which have to hurry unless Drain() came before.
+  void Stop();
+
+ private:
+  void EndZombies();
+  void BuildLanes();
+  void LaneFailed() noexcept;
+  void PollFlush();
+  void ResolveStall();
+  void AskBlockersToYield(const Lane& head_lane, uint64_t head);
+
+  const Deployment& deployment_;
+  const StreamOptions& options_;
+  std::optional<uint64_t>& generation_;
+  Supervisor& supervisor_;
+  Doorbell& wake_producer_;
+  pg::Connection green_;
+  std::unique_ptr<applier::TargetCatalog> catalog_;
+  std::unique_ptr<Progress> progress_;
+  std::unique_ptr<Transactions> ring_;
+  std::unique_ptr<CommitOrder> order_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::unique_ptr<Batcher> batcher_;
+  uint64_t stalled_sequence_ = 0;
+  Clock::time_point stalled_since_{};
+
+  // Last, so that they end first.
+  std::jthread batcher_thread_;
+  std::vector<std::jthread> lane_threads_;
+  std::atomic<size_t> lanes_running_ = 0;
+};
+
+}  // namespace pgteal::pipeline
+
+#endif  // PGTEAL_PIPELINE_APPLY_STAGE_H_

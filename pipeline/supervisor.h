@@ -1,0 +1,58 @@
+#ifndef PGTEAL_PIPELINE_SUPERVISOR_H_
+#define PGTEAL_PIPELINE_SUPERVISOR_H_
+
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "pg/interrupt.h"
+#include "pipeline/doorbell.h"
+
+namespace pgteal::pipeline {
+
+// Starts a session's threads, keeps the first error that says something, and wakes the main thread.
+// Outlives every thread it started.
+class Supervisor {
+ public:
+  // `on_failure` is called on the failed thread, after its error was kept; it does not throw.
+  template <typename Body, typename OnFailure>
+  std::jthread Start(Body body, OnFailure on_failure) {
+    return std::jthread([this, body = std::move(body), on_failure = std::move(on_failure)] {
+      try {
+        body();
+      } catch (...) {
+        KeepFailure();
+        on_failure();
+        wake_.Ring();
+      }
+    });
+  }
+  template <typename Body>
+  std::jthread Start(Body body) {
+    return Start(std::move(body), [] {});
+  }
+
+  bool has_failed() const { return has_failed_.load(std::memory_order_acquire); }
+  // Throws the error that was kept, if there is one. Main thread, when the threads have ended.
+  void RethrowFailure();
+
+  // Ends the waits of every connection of the session.
+  pg::Interrupt& interrupt() { return interrupt_; }
+  // The main thread waits on it.
+  Doorbell& wake() { return wake_; }
+
+ private:
+  void KeepFailure() noexcept;
+
+  pg::Interrupt interrupt_;
+  Doorbell wake_;
+  std::mutex mutex_;
+  std::exception_ptr failure_;  // protected by mutex_
+  std::atomic<bool> has_failed_ = false;
+};
+
+}  // namespace pgteal::pipeline
+
+#endif  // PGTEAL_PIPELINE_SUPERVISOR_H_
