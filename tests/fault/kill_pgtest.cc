@@ -1,0 +1,64 @@
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/fault/fault_test.h"
+
+namespace pgteal::tests {
+namespace {
+
+using std::chrono::milliseconds;
+
+class Kill : public FaultTest {
+ protected:
+  // Kills at random moments, some before the stream has begun. Returns how often green had moved
+  // on in between.
+  int KillAgainAndAgain(int kills) {
+    int moves = 0;
+    std::string before;
+    for (int i = 0; i < kills; ++i) {
+      const auto pgteal = Start();
+      if (Pick(1, 10) > 1) {
+        EXPECT_TRUE(pgteal->WaitForLog("streaming slot=")) << "start " << i;
+      }
+      if (Pick(1, 10) > 3) {
+        EXPECT_TRUE(WaitProgress()) << "start " << i;
+      }
+      ExpectRunsFor(*pgteal, 5, 150);
+      pgteal->Kill9();
+      EXPECT_TRUE(Workload::IsConsistent(db_.green())) << "after kill " << i;
+      const std::string now = Progress();
+      moves += now == before ? 0 : 1;
+      before = now;
+      if (HasFailure()) break;
+    }
+    return moves;
+  }
+};
+
+TEST_F(Kill, AHundredKillsDuringAWorkloadLoseAndDoubleNothing) {
+  Workload workload(db_.BlueInfo());
+  EXPECT_GE(KillAgainAndAgain(100), 70);
+  EXPECT_FALSE(workload.is_finished());
+  workload.Stop();
+  std::printf("%d transactions\n", workload.committed());
+  const auto pgteal = Start();
+  ExpectArrived();
+}
+
+TEST_F(Kill, KillsBetweenTheBlocksOfStreamedTransactionsLoseAndDoubleNothing) {
+  db_.blue().Exec("ALTER DATABASE " + db_.name() + " SET logical_decoding_work_mem = '64kB'");
+  // Some of them are large enough for the spool.
+  Workload workload(db_.BlueInfo(),
+                    {.sessions = 3, .pace = milliseconds(80), .large_rows = 50'000});
+  EXPECT_GE(KillAgainAndAgain(20), 10);
+  workload.Stop();
+  EXPECT_NE(db_.blue().Scalar("SELECT coalesce(max(stream_txns), 0) FROM pg_stat_replication_slots"
+                              " WHERE slot_name = 'pgteal'"),
+            "0");
+  const auto pgteal = Start();
+  ExpectArrived();
+}
+
+}  // namespace
+}  // namespace pgteal::tests
