@@ -28,14 +28,14 @@ pg::Lsn ParseLsn(std::string_view text) {
 }  // namespace
 
 Applier::Applier(const pg::ConnInfo& target, const pg::SessionOptions& session,
-                 const ApplierOptions& options, TargetCatalog& catalog)
+                 const ApplierOptions& options, RelationMapper& mapper)
     : options_(options),
       connection_(target, session),
       pipelined_(connection_),
       row_writer_(pipelined_, statements_),
       set_writer_(connection_, pipelined_, statements_, row_writer_, options_.copy_rows_min),
       exact_writer_(pipelined_, row_writer_, options_.on_conflict, options_.slot),
-      resolver_(catalog) {
+      resolver_(mapper) {
   SetUpSession();
 }
 

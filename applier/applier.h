@@ -42,7 +42,7 @@ struct Applied {
 class Applier {
  public:
   Applier(const pg::ConnInfo& target, const pg::SessionOptions& session,
-          const ApplierOptions& options, TargetCatalog& catalog);
+          const ApplierOptions& options, RelationMapper& mapper);
 
   // Returns after the commit. Throws ServerError or Error when a person is needed, ConnectionLost,
   // CommitInDoubt, TakenOver, BinaryRefused, Interrupted; green then holds nothing of the batch

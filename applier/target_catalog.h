@@ -6,6 +6,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "applier/relation_mapper.h"
 #include "applier/target_relation.h"
 #include "pg/connection.h"
 
@@ -14,15 +15,14 @@ namespace pgteal::applier {
 // Maps relation versions of blue to tables of green by reading green's catalog on a connection of
 // its own. Thread-safe; one look-up per relation version and session, so the mutex is not on the
 // data path (callers keep what they got).
-class TargetCatalog {
+class TargetCatalog final : public RelationMapper {
  public:
   // `replica_role`: whether our sessions run with session_replication_role = replica, which decides
   // which triggers and rules fire.
   TargetCatalog(const pg::ConnInfo& target, const pg::SessionOptions& options, bool replica_role);
 
-  // Throws Refused naming the table or column when green cannot take the relation's changes.
   std::shared_ptr<const TargetRelation> Find(
-      const std::shared_ptr<const decoder::Relation>& source);
+      const std::shared_ptr<const decoder::Relation>& source) override;
   // Forgets everything: green's catalog may have changed.
   void Forget();
 

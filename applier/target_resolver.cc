@@ -15,7 +15,7 @@ void TargetResolver::Learn(const decoder::ChangeBlock& block) {
   for (const auto& relation : block.relations) {
     if (known_.contains(relation.get())) continue;
     std::shared_ptr<const TargetRelation> target;
-    if (relation->schema != kOwnSchema) target = catalog_.Find(relation);
+    if (relation->schema != kOwnSchema) target = mapper_.Find(relation);
     known_.emplace(relation.get(), Known{relation, std::move(target)});
     seen_tables_.insert(relation->oid.value);
   }

@@ -6,15 +6,15 @@
 #include <unordered_set>
 
 #include "applier/folder.h"
-#include "applier/target_catalog.h"
+#include "applier/relation_mapper.h"
 #include "decoder/change.h"
 
 namespace pgteal::applier {
 
-// One thread's memory of what the shared catalog answered, so that the data path takes no lock.
+// One thread's memory of what the shared mapper answered, so that the data path takes no lock.
 class TargetResolver {
  public:
-  explicit TargetResolver(TargetCatalog& catalog) : catalog_(catalog) {}
+  explicit TargetResolver(RelationMapper& mapper) : mapper_(mapper) {}
 
   // Looks up every relation of the block. Throws Refused when green cannot take one of them.
   void Learn(const decoder::ChangeBlock& block);
@@ -33,7 +33,7 @@ class TargetResolver {
     std::shared_ptr<const TargetRelation> target;
   };
 
-  TargetCatalog& catalog_;
+  RelationMapper& mapper_;
   std::unordered_map<const decoder::Relation*, Known> known_;
   std::unordered_set<uint32_t> seen_tables_;  // oids of blue
 };

@@ -24,8 +24,8 @@ bool HasTruncate(const decoder::Transaction& transaction) {
 
 }  // namespace
 
-BatchBuilder::BatchBuilder(const BatchLimits& limits, applier::TargetCatalog& catalog)
-    : limits_(limits), resolver_(catalog), last_touch_(kTouchPlaces, 0) {}
+BatchBuilder::BatchBuilder(const BatchLimits& limits, applier::RelationMapper& mapper)
+    : limits_(limits), resolver_(mapper), last_touch_(kTouchPlaces, 0) {}
 
 bool BatchBuilder::NeedsOwnBatch(const decoder::Transaction& transaction) const {
   // A changed mapping may change the key, by which rows and batches are kept apart.

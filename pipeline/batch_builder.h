@@ -23,7 +23,7 @@ struct BatchLimits {
 // batches. Batcher thread only.
 class BatchBuilder {
  public:
-  BatchBuilder(const BatchLimits& limits, applier::TargetCatalog& catalog);
+  BatchBuilder(const BatchLimits& limits, applier::RelationMapper& mapper);
 
   enum class Added : uint8_t {
     kAdded,

@@ -4,7 +4,7 @@
 
 namespace pgteal::pipeline {
 
-Batcher::Batcher(const BatcherOptions& options, Transactions& ring, applier::TargetCatalog& catalog,
+Batcher::Batcher(const BatcherOptions& options, Transactions& ring, applier::RelationMapper& mapper,
                  std::vector<std::unique_ptr<Lane>>& lanes, CommitOrder& order, Doorbell& space,
                  const std::atomic<bool>& is_behind)
     : options_(options),
@@ -13,7 +13,7 @@ Batcher::Batcher(const BatcherOptions& options, Transactions& ring, applier::Tar
       order_(order),
       space_(space),
       is_behind_(is_behind),
-      builder_(options.limits, catalog) {}
+      builder_(options.limits, mapper) {}
 
 void Batcher::Stop() {
   is_stopping_.store(true, std::memory_order_release);

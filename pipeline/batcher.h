@@ -27,7 +27,7 @@ class Batcher {
 
   // `space`: rung after transactions were taken from the ring. `is_behind`: set by the receiver
   // while blue has more to send.
-  Batcher(const BatcherOptions& options, Transactions& ring, applier::TargetCatalog& catalog,
+  Batcher(const BatcherOptions& options, Transactions& ring, applier::RelationMapper& mapper,
           std::vector<std::unique_ptr<Lane>>& lanes, CommitOrder& order, Doorbell& space,
           const std::atomic<bool>& is_behind);
 
