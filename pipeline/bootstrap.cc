@@ -137,21 +137,52 @@ void RequireFreeSlot(pg::Connection& blue) {
 
 }  // namespace
 
+void PreparePublication(pg::Connection& blue, const Deployment& deployment,
+                        const BootstrapOptions& options) {
+  RequireLogical(blue);
+  CreatePublication(blue, deployment, options);
+}
+
+void CreateSlot(pg::Connection& blue, pg::ReplicationConnection& stream, const std::string& slot,
+                bool temporary) {
+  RequireFreeSlot(blue);
+  spdlog::info("creating slot {} on blue: waits for the transactions that are writing now", slot);
+  const auto created = stream.CreateSlot(slot, temporary, false);
+  spdlog::info("slot {} created consistent_point={}", slot, created.consistent_point);
+}
+
 pg::Slot PrepareSource(const Deployment& deployment, const BootstrapOptions& options,
                        const pg::SessionOptions& session) {
   pg::Connection blue(deployment.source, session);
-  RequireLogical(blue);
-  CreatePublication(blue, deployment, options);
+  PreparePublication(blue, deployment, options);
   if (auto slot = pg::FindSlot(blue, deployment.name)) return *slot;
-  RequireFreeSlot(blue);
-  spdlog::info("creating slot {} on blue: waits for the transactions that are writing now",
-               deployment.name);
   pg::ReplicationConnection stream(deployment.source, session);
-  const auto created = stream.CreateSlot(deployment.name, false, false);
-  spdlog::info("slot {} created consistent_point={}", deployment.name, created.consistent_point);
+  CreateSlot(blue, stream, deployment.name, false);
   auto slot = pg::FindSlot(blue, deployment.name);
   if (!slot) throw pg::Refused(fmt::format("slot {} vanished", deployment.name));
   return *slot;
+}
+
+void RequireWritable(pg::Connection& green) {
+  if (!pg::IsInRecovery(green)) return;
+  throw pg::Refused("green is a standby and cannot be written",
+                    "Point --target at its primary, or promote it.");
+}
+
+void BeginDeployment(pg::Connection& green, const std::string& name,
+                     const pg::SystemIdentity& source, pg::Lsn consistent_point, pg::Lsn start) {
+  green.Exec("BEGIN");
+  applier::EnsureSchema(green);
+  green.Exec(
+      "INSERT INTO pgteal.deployment (name, state, slot, publication, source_system_identifier,"
+      " source_timeline, source_database, consistent_point) VALUES ($1, 'streaming', $1, $1, $2,"
+      " $3, $4, $5)",
+      {name, source.system_identifier, std::to_string(source.timeline), source.database,
+       consistent_point.ToString()});
+  applier::InsertProgress(green, name, start);
+  applier::RecordEvent(green, name, "bootstrap", fmt::format("begins at {}", start));
+  green.Exec("COMMIT");
+  spdlog::info("green prepared slot={} start_lsn={}", name, start);
 }
 
 void PrepareTarget(const Deployment& deployment, const pg::Slot& slot,
@@ -170,23 +201,9 @@ void PrepareTarget(const Deployment& deployment, const pg::Slot& slot,
     throw pg::Refused("blue and green are the same database",
                       "Point --source and --target at two databases.");
   }
-  if (pg::IsInRecovery(green)) {
-    throw pg::Refused("green is a standby and cannot be written",
-                      "Point --target at its primary, or promote it.");
-  }
-  green.Exec("BEGIN");
-  applier::EnsureSchema(green);
-  green.Exec(
-      "INSERT INTO pgteal.deployment (name, state, slot, publication, source_system_identifier,"
-      " source_timeline, source_database, consistent_point) VALUES ($1, 'streaming', $1, $1, $2,"
-      " $3, $4, $5)",
-      {deployment.name, identity.system_identifier, std::to_string(identity.timeline),
-       identity.database, slot.confirmed_flush_lsn.ToString()});
-  const pg::Lsn start = start_lsn.value_or(slot.confirmed_flush_lsn);
-  applier::InsertProgress(green, slot.name, start);
-  applier::RecordEvent(green, deployment.name, "bootstrap", fmt::format("begins at {}", start));
-  green.Exec("COMMIT");
-  spdlog::info("green prepared slot={} start_lsn={}", slot.name, start);
+  RequireWritable(green);
+  BeginDeployment(green, deployment.name, identity, slot.confirmed_flush_lsn,
+                  start_lsn.value_or(slot.confirmed_flush_lsn));
 }
 
 bool IsPrepared(const Deployment& deployment, const pg::SessionOptions& session) {

@@ -32,6 +32,19 @@ pg::Slot PrepareSource(const Deployment& deployment, const BootstrapOptions& opt
 void PrepareTarget(const Deployment& deployment, const pg::Slot& slot,
                    std::optional<pg::Lsn> start_lsn, const pg::SessionOptions& session);
 
+// The steps of the above, for verbs that need only some of them.
+
+// Throws Refused when blue cannot publish.
+void PreparePublication(pg::Connection& blue, const Deployment& deployment,
+                        const BootstrapOptions& options);
+// A temporary slot lives as long as `stream`. Throws Refused when no slot is free.
+void CreateSlot(pg::Connection& blue, pg::ReplicationConnection& stream, const std::string& slot,
+                bool temporary);
+void RequireWritable(pg::Connection& green);
+// Schema pgteal with a new deployment whose progress is at `start`.
+void BeginDeployment(pg::Connection& green, const std::string& name,
+                     const pg::SystemIdentity& source, pg::Lsn consistent_point, pg::Lsn start);
+
 // True when green has a progress row for this deployment: streaming can resume.
 bool IsPrepared(const Deployment& deployment, const pg::SessionOptions& session);
 

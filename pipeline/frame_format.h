@@ -34,6 +34,10 @@
 // what is there) from a damaged one (an error). A crash leaves a file without footer: its content
 // ends after the last whole block.
 //
+// A message of no bytes is no message of blue but a position mark: everything that blue committed
+// before its LSN is in the file. A capture writes one before it lets blue forget anything, so that
+// a file without footer tells how far its slot may have been moved.
+//
 // Messages are in the order of the stream, which is that of commits; their LSNs are those of single
 // changes and not ordered. Hence a block knows its lowest and highest LSN, not its first and last.
 
@@ -69,6 +73,8 @@ inline constexpr size_t kFileHeaderBytesMax = size_t{1} << 20;
 // Large enough for zstd to find what repeats, small enough to keep many logs open. 64 KiB is
 // neither faster nor denser (bench/micro/spool_bench.cc).
 inline constexpr size_t kBlockBytesDefault = size_t{256} << 10;
+
+inline constexpr std::string_view kPositionMark = "";
 
 // One message and when and where it came. `message` points into the block it was read from.
 struct Frame {
