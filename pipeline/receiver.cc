@@ -14,8 +14,6 @@ namespace {
 
 // Frames taken before the timers are looked at again.
 constexpr int kFramesAtOnce = 1000;
-// More than this between two waits means that blue has a backlog.
-constexpr size_t kBehindBytes = 16 * 1024;
 
 }  // namespace
 
@@ -43,6 +41,8 @@ void Receiver::Run() {
     const auto now = Clock::now();
     AdvanceIdle(now);
     CheckDone();
+    WakeBatcher();
+    MeasureRate(now);
     SendStatus(now);
     if (step != Step::kMoved) Wait(step);
   }
@@ -71,7 +71,7 @@ Receiver::Step Receiver::ReadSome() {
 }
 
 void Receiver::OnFrame(std::string_view payload) {
-  bytes_since_wait_ += payload.size();
+  window_bytes_ += payload.size();
   progress_.counters.received_bytes.fetch_add(payload.size(), std::memory_order_relaxed);
   const auto frame = decoder::ReadStreamFrame(payload);
   if (const auto* data = std::get_if<decoder::XLogData>(&frame)) {
@@ -121,7 +121,8 @@ void Receiver::OnKeepalive(const decoder::Keepalive& keepalive) {
 
 bool Receiver::HandOver() {
   const pg::Lsn end_lsn = pending_->end_lsn;
-  if (ring_.TryPush(pending_) == PushResult::kFull) return false;
+  if (ring_.TryPushQuietly(pending_) == PushResult::kFull) return false;
+  has_pushed_ = true;
   passed_on_ = end_lsn;
   return true;
 }
@@ -158,16 +159,28 @@ void Receiver::SendStatus(Clock::time_point now) {
   }
 }
 
+void Receiver::WakeBatcher() {
+  if (!has_pushed_) return;
+  has_pushed_ = false;
+  ring_.not_empty().Ring();
+}
+
+// By rate, not by what is there at once: a receiver that keeps up finds one change at a time.
+void Receiver::MeasureRate(Clock::time_point now) {
+  if (now - window_start_ < options_.behind_window) return;
+  is_behind_.store(window_bytes_ >= options_.behind_bytes, std::memory_order_relaxed);
+  window_bytes_ = 0;
+  window_start_ = now;
+}
+
 void Receiver::Wait(Step step) {
   const auto now = Clock::now();
   auto deadline = std::min(feedback_.next_due(), now + std::chrono::milliseconds(500));
-  const bool is_behind = bytes_since_wait_ >= kBehindBytes || step == Step::kBlocked;
-  bytes_since_wait_ = 0;
-  is_behind_.store(is_behind, std::memory_order_relaxed);
   if (step == Step::kBlocked) {
     wake_.Wait(deadline);
     return;
   }
+  const bool is_behind = is_behind_.load(std::memory_order_relaxed);
   if (is_behind && is_unix_socket_) {
     // Unix sockets know no low-water mark; a nap before reading has the same effect.
     std::this_thread::sleep_for(std::chrono::milliseconds(1));

@@ -21,6 +21,10 @@ struct ReceiverOptions {
   FeedbackOptions feedback;
   // An idle stream's position is persisted on green this often, so that blue can drop its WAL.
   std::chrono::milliseconds idle_advance_interval{1000};
+  // Blue counts as having a backlog while it sends more than this within a window. Far above what a
+  // busy application writes, far below what a walsender can send.
+  std::chrono::milliseconds behind_window{20};
+  size_t behind_bytes = 96 * 1024;
   // While behind, the socket wakes us only with this much, which spares blue's walsender and us a
   // context switch per change.
   int low_water_mark_bytes = 32 * 1024;
@@ -57,6 +61,8 @@ class Receiver {
   void CheckDone();
   void AdvanceIdle(Clock::time_point now);
   void SendStatus(Clock::time_point now);
+  void WakeBatcher();
+  void MeasureRate(Clock::time_point now);
   void Wait(Step step);
 
   const ReceiverOptions options_;
@@ -70,7 +76,9 @@ class Receiver {
   pg::Lsn passed_on_;      // end LSN of the last transaction (or idle position) in the ring
   pg::Lsn keepalive_lsn_;  // everything before it has been received
   Clock::time_point last_advance_{};
-  size_t bytes_since_wait_ = 0;
+  bool has_pushed_ = false;  // since the batcher was woken
+  size_t window_bytes_ = 0;
+  Clock::time_point window_start_{};
   const bool is_unix_socket_;
   std::atomic<bool> is_behind_ = false;
   bool has_reached_end_ = false;  // nothing more is to be received

@@ -28,6 +28,13 @@ class Ring {
 
   // Producer thread only. kFull leaves the item with the caller.
   [[nodiscard]] PushResult TryPush(std::unique_ptr<T>& item) {
+    const PushResult result = TryPushQuietly(item);
+    if (result == PushResult::kPushed) not_empty_.Ring();
+    return result;
+  }
+  // For a run of pushes: whoever makes it rings not_empty() at its end, so that the consumer wakes
+  // once.
+  [[nodiscard]] PushResult TryPushQuietly(std::unique_ptr<T>& item) {
     const size_t bytes = item->memory_bytes();
     // Only the consumer lowers the count meanwhile, so this errs on the safe side.
     const size_t held = bytes_.load(std::memory_order_relaxed);
@@ -38,7 +45,6 @@ class Ring {
       return PushResult::kFull;
     }
     static_cast<void>(item.release());
-    not_empty_.Ring();
     return PushResult::kPushed;
   }
 
@@ -53,7 +59,7 @@ class Ring {
 
   size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
   size_t count() const { return queue_.read_available(); }
-  // Rung with every push; the consumer waits on it.
+  // The consumer waits on it.
   Doorbell& not_empty() { return not_empty_; }
 
  private:
