@@ -71,23 +71,22 @@ std::unique_ptr<applier::Batch> BatchBuilder::Take(uint64_t committed) {
 }
 
 void BatchBuilder::MarkRows(uint64_t committed) {
-  for (auto& segment : batch_->plan.segments) {
+  auto& plan = batch_->plan;
+  // All are looked at before the first is noted: two keys of one batch may share a place.
+  for (auto& segment : plan.segments) {
     for (auto& row : segment.rows) {
-      MarkRow(*segment.tables[row.table].target, committed, &row);
+      row.is_late = segment.tables[row.table].target->mode != ApplyMode::kFolded ||
+                    (row.hash != 0 && LastTouch(row.hash) > committed);
     }
   }
-  for (const uint64_t hash : batch_->plan.exact_hashes) {
-    last_touch_[hash & (kTouchPlaces - 1)] = batch_->sequence;
+  for (const auto& segment : plan.segments) {
+    for (const auto& row : segment.rows) {
+      if (row.hash != 0) LastTouch(row.hash) = batch_->sequence;
+    }
   }
+  for (const uint64_t hash : plan.exact_hashes) LastTouch(hash) = batch_->sequence;
 }
 
-void BatchBuilder::MarkRow(const applier::TargetRelation& target, uint64_t committed,
-                           applier::RowEffect* row) {
-  row->is_late = target.mode != ApplyMode::kFolded;
-  if (row->hash == 0) return;
-  uint64_t& touched = last_touch_[row->hash & (kTouchPlaces - 1)];
-  row->is_late |= touched > committed && touched != batch_->sequence;
-  touched = batch_->sequence;
-}
+uint64_t& BatchBuilder::LastTouch(uint64_t hash) { return last_touch_[hash & (kTouchPlaces - 1)]; }
 
 }  // namespace pgteal::pipeline

@@ -42,7 +42,7 @@ class BatchBuilder {
  private:
   bool NeedsOwnBatch(const decoder::Transaction& transaction) const;
   void MarkRows(uint64_t committed);
-  void MarkRow(const applier::TargetRelation& target, uint64_t committed, applier::RowEffect* row);
+  uint64_t& LastTouch(uint64_t hash);
 
   const BatchLimits limits_;
   applier::TargetResolver resolver_;

@@ -203,6 +203,21 @@ TEST_F(BatchBuilderTest, KeysOfExactChangesMakeLaterRowsLate) {
   EXPECT_EQ(Marks(*Take(0)), "LLE");
 }
 
+TEST_F(BatchBuilderTest, KeysOfOneBatchThatShareAPlaceDoNotHideAnEarlierTouch) {
+  constexpr int kTouched = 3000;
+  constexpr int kOthers = 6000;
+  const auto table = Table(1);
+  std::vector<std::string> ids;
+  for (int i = 0; i < kTouched; ++i) ids.push_back(std::to_string(i));
+  Add(Updates(*table, ids));
+  Take(0);
+  std::vector<std::string> others;
+  for (int i = 0; i < kOthers; ++i) others.push_back(std::to_string(kTouched + i));
+  others.insert(others.end(), ids.begin(), ids.end());
+  Add(Updates(*table, others));
+  EXPECT_EQ(Marks(*Take(0)).substr(kOthers), std::string(kTouched, 'L'));
+}
+
 TEST_F(BatchBuilderTest, TablesThatCannotBeKeptApartByKeyAreLate) {
   const auto table = Table(1, ApplyMode::kLate);
   Add(Updates(*table, {"1"}));
