@@ -91,5 +91,8 @@ int main(int argc, char** argv) {
   int exit_code = ExitCode::kDone;
   pgteal::tools::AddPrepare(&app, &exit_code);
   pgteal::tools::AddRun(&app, &exit_code);
+  pgteal::tools::AddCapture(&app, &exit_code);
+  pgteal::tools::AddInspect(&app, &exit_code);
+  pgteal::tools::AddReplay(&app, &exit_code);
   return ParseAndRun(app, argc, argv, exit_code);
 }

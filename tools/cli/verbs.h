@@ -6,7 +6,10 @@
 namespace pgteal::tools {
 
 // Each adds its subcommand; the callback stores the exit code in `*exit_code`.
+void AddCapture(CLI::App* app, int* exit_code);
+void AddInspect(CLI::App* app, int* exit_code);
 void AddPrepare(CLI::App* app, int* exit_code);
+void AddReplay(CLI::App* app, int* exit_code);
 void AddRun(CLI::App* app, int* exit_code);
 
 }  // namespace pgteal::tools
