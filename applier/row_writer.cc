@@ -60,8 +60,6 @@ size_t RowWriter::Update(const TargetRelation& target, Values old_row, Values ro
     if (!moves_key && target.IsKey(column)) continue;
     assigned.push_back(column);
   }
-  // Only key columns were sent: the statement still has to find its row.
-  if (assigned.empty() && !target.key.empty()) assigned.push_back(target.key.front());
   AddParams(target, assigned, row, false);
   std::string condition = Match(target, old_row);
   const ColumnList fixed = FixedColumns(target);
@@ -70,6 +68,8 @@ size_t RowWriter::Update(const TargetRelation& target, Values old_row, Values ro
     AddParams(target, fixed, row, true);
     condition += " AND " + MatchSql(target, fixed, row, false, first);
   }
+  // Nothing to write, but the row has to be there.
+  if (assigned.empty()) return Send(FindRowSql(target, condition));
   return Send(UpdateRowSql(target, assigned, condition));
 }
 

@@ -85,12 +85,11 @@ void SetWriter::WriteUpdates(const TargetRelation& target, const Rows& rows) {
 
 void SetWriter::WriteUpdateGroup(const TargetRelation& target, const Rows& rows,
                                  const ColumnList& assigned) {
-  // Nothing but key columns, which are as they were.
-  if (assigned.empty()) return;
   const ColumnList columns = UpdateColumns(target, assigned);
   TransportScan scan(target);
   for (const auto* row : rows) scan.Look(row->image, columns);
-  if (!scan.FitsArrays(columns)) {
+  // Without a column to write the row still has to be there.
+  if (assigned.empty() || !scan.FitsArrays(columns)) {
     for (const auto* row : rows) {
       Expect(row_writer_.Update(target, row->key, row->image, false), 1);
     }

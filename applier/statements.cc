@@ -152,6 +152,11 @@ std::string UpdateRowSql(const TargetRelation& target, const ColumnList& assigne
                      condition);
 }
 
+std::string FindRowSql(const TargetRelation& target, const std::string& condition) {
+  return fmt::format("SELECT FROM {}{} AS t WHERE {} FOR UPDATE", target.only(), target.qualified,
+                     condition);
+}
+
 std::string DeleteRowSql(const TargetRelation& target, const std::string& condition) {
   return fmt::format("DELETE FROM {}{} AS t WHERE {}", target.only(), target.qualified, condition);
 }

@@ -47,6 +47,8 @@ std::string InsertRowSql(const TargetRelation& target, const ColumnList& columns
 // Parameters: `assigned`, then those of the condition.
 std::string UpdateRowSql(const TargetRelation& target, const ColumnList& assigned,
                          const std::string& condition);
+// Finds and locks the row: what is left of an update that has no column to write.
+std::string FindRowSql(const TargetRelation& target, const std::string& condition);
 std::string DeleteRowSql(const TargetRelation& target, const std::string& condition);
 // "t.k = $n AND …" with parameters numbered from `first`; columns that are null in `row` compare
 // with IS NULL and take no parameter.

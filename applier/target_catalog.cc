@@ -23,8 +23,10 @@ SELECT c.oid, c.relkind, pg_catalog.row_security_active(c.oid),
        EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite AS w
                 WHERE w.ev_class = c.oid AND w.rulename <> '_RETURN'
                   AND (w.ev_enabled = 'A' OR w.ev_enabled = CASE WHEN $3 THEN 'R' ELSE 'O' END)),
-       pg_catalog.has_table_privilege(c.oid, 'INSERT') AND pg_catalog.has_table_privilege(c.oid, 'UPDATE')
-         AND pg_catalog.has_table_privilege(c.oid, 'DELETE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'),
+       pg_catalog.has_table_privilege(c.oid, 'INSERT')
+         AND pg_catalog.has_table_privilege(c.oid, 'UPDATE')
+         AND pg_catalog.has_table_privilege(c.oid, 'DELETE')
+         AND pg_catalog.has_table_privilege(c.oid, 'SELECT'),
        EXISTS (SELECT 1 FROM pg_catalog.pg_index AS x
                 WHERE x.indrelid = ANY (m.members) AND x.indisexclusion)
   FROM pg_catalog.pg_class AS c
@@ -37,31 +39,40 @@ SELECT c.oid, c.relkind, pg_catalog.row_security_active(c.oid),
 // operator is that of the type's default btree (or hash) opclass, because with an empty
 // search_path "=" alone would find the wrong one for types of extensions (citext).
 constexpr const char* kColumnsSql = R"(
-SELECT a.attname, a.atttypid, tn.nspname, t.typname, t.typarray, a.attgenerated <> '', a.attidentity = 'a',
-       b.typcategory = 'A' AND b.typelem <> 0 AND b.typlen = -1, b.oid, e.op, t.typtype, bn.nspname, b.typname
+SELECT a.attname, a.atttypid, tn.nspname, t.typname, t.typarray,
+       a.attgenerated <> '', a.attidentity = 'a',
+       b.typcategory = 'A' AND b.typelem <> 0 AND b.typlen = -1, b.oid, e.op,
+       t.typtype, bn.nspname, b.typname
   FROM pg_catalog.pg_attribute AS a
   JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
   JOIN pg_catalog.pg_namespace AS tn ON tn.oid = t.typnamespace
   JOIN LATERAL (WITH RECURSIVE base(oid, typbasetype) AS (
                   SELECT t.oid, t.typbasetype
-                  UNION ALL SELECT d.oid, d.typbasetype FROM base JOIN pg_catalog.pg_type AS d ON d.oid = base.typbasetype)
-                SELECT p.* FROM base JOIN pg_catalog.pg_type AS p ON p.oid = base.oid WHERE base.typbasetype = 0) AS b ON true
+                  UNION ALL
+                  SELECT d.oid, d.typbasetype
+                    FROM base JOIN pg_catalog.pg_type AS d ON d.oid = base.typbasetype)
+                SELECT p.* FROM base JOIN pg_catalog.pg_type AS p ON p.oid = base.oid
+                 WHERE base.typbasetype = 0) AS b ON true
   JOIN pg_catalog.pg_namespace AS bn ON bn.oid = b.typnamespace
   LEFT JOIN LATERAL (
        SELECT pg_catalog.format('OPERATOR(%I.%s)', q.nspname, o.oprname) AS op
          FROM pg_catalog.pg_opclass AS k
          JOIN pg_catalog.pg_am AS am ON am.oid = k.opcmethod AND am.amname IN ('btree', 'hash')
-         JOIN pg_catalog.pg_amop AS p ON p.amopfamily = k.opcfamily AND p.amoplefttype = k.opcintype
-              AND p.amoprighttype = k.opcintype AND p.amopstrategy = CASE am.amname WHEN 'btree' THEN 3 ELSE 1 END
+         JOIN pg_catalog.pg_amop AS p
+              ON p.amopfamily = k.opcfamily
+             AND p.amoplefttype = k.opcintype AND p.amoprighttype = k.opcintype
+             AND p.amopstrategy = CASE am.amname WHEN 'btree' THEN 3 ELSE 1 END
          JOIN pg_catalog.pg_operator AS o ON o.oid = p.amopopr
          JOIN pg_catalog.pg_namespace AS q ON q.oid = o.oprnamespace
         WHERE k.opcdefault
-          AND k.opcintype IN (b.oid, CASE WHEN b.typtype = 'e' THEN 'pg_catalog.anyenum'::pg_catalog.regtype
+          AND k.opcintype IN (b.oid, CASE
+                WHEN b.typtype = 'e' THEN 'pg_catalog.anyenum'::pg_catalog.regtype
                 WHEN b.typtype = 'r' THEN 'pg_catalog.anyrange'::pg_catalog.regtype
                 WHEN b.typtype = 'm' THEN 'pg_catalog.anymultirange'::pg_catalog.regtype
                 WHEN b.typtype = 'c' THEN 'pg_catalog.record'::pg_catalog.regtype
                 WHEN b.typcategory = 'A' THEN 'pg_catalog.anyarray'::pg_catalog.regtype
-                WHEN b.oid = 'pg_catalog.varchar'::pg_catalog.regtype THEN 'pg_catalog.text'::pg_catalog.regtype END)
+                WHEN b.oid = 'pg_catalog.varchar'::pg_catalog.regtype
+                THEN 'pg_catalog.text'::pg_catalog.regtype END)
         ORDER BY am.amname LIMIT 1) AS e ON true
  WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attnum)";

@@ -32,7 +32,7 @@ class Result {
   pg::Lsn LsnAt(int row, int column) const;
   std::optional<std::string> Optional(int row, int column) const;
 
-  // Rows touched by INSERT, UPDATE, DELETE, COPY …; 0 for anything else.
+  // Rows touched or returned: INSERT, UPDATE, DELETE, COPY, SELECT …; 0 for anything else.
   uint64_t affected_rows() const;
 
   pg_result* get() const { return result_.get(); }

@@ -34,7 +34,7 @@ const std::map<std::string, pipeline::OriginMode> kOriginModes = {
 
 constexpr const char* kExamples = R"(Examples:
   # keep an existing pair of schemas in step; the same command resumes after anything
-  pgteal run --copy none --source "host=blue dbname=app user=pgteal" --target "host=green dbname=app user=pgteal"
+  pgteal run --copy none --source "host=blue dbname=app" --target "host=green dbname=app"
   # apply what blue holds now, then end
   pgteal run --copy none --until-caught-up
   # green was restored from a snapshot of blue that corresponds to this LSN (after `pgteal prepare`)

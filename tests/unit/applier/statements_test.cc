@@ -90,6 +90,8 @@ TEST(Statements, RowStatements) {
        "INSERT INTO \"public\".\"t\" DEFAULT VALUES"},
       {"update", UpdateRowSql(*target, {0, 1}, "t.\"id\" = $3"),
        "UPDATE ONLY \"public\".\"t\" AS t SET \"id\" = $1, \"note\" = $2 WHERE t.\"id\" = $3"},
+      {"find", FindRowSql(*target, "t.\"id\" = $1"),
+       "SELECT FROM ONLY \"public\".\"t\" AS t WHERE t.\"id\" = $1 FOR UPDATE"},
       {"delete", DeleteRowSql(*target, "t.\"id\" = $1"),
        "DELETE FROM ONLY \"public\".\"t\" AS t WHERE t.\"id\" = $1"},
       {"copy text", CopySql(*target, false),
