@@ -47,8 +47,9 @@ std::string MatchUnnest(const TargetRelation& target, const ColumnList& columns,
                         const UnnestSource& source) {
   std::string sql;
   for (const uint16_t column : columns) {
-    sql += fmt::format("{}t.{} {} {}", sql.empty() ? "" : " AND ", target.columns[column].name,
-                       Equality(target.columns[column]), source.Value(column));
+    const auto& to = target.columns[column];
+    sql += fmt::format("{}t.{}{} {} {}{}", sql.empty() ? "" : " AND ", to.name, to.base_cast,
+                       Equality(to), source.Value(column), to.base_cast);
   }
   return sql;
 }
@@ -173,12 +174,15 @@ std::string MatchSql(const TargetRelation& target, const ColumnList& columns,
       continue;
     }
     const std::string value = fmt::format("${}::{}", parameter++, column.type_sql);
-    // Types without equality (json, xml, point) are compared by their text alone.
-    if (!column.equality.empty()) {
-      sql += fmt::format("t.{} {} {}", column.name, column.equality, value);
+    // Types without equality (json, xml, point) are compared by their text alone. A key's type has
+    // one, or it could not be indexed.
+    const bool has_equality = !column.equality.empty() && !(by_spelling && column.has_parts);
+    if (has_equality) {
+      sql +=
+          fmt::format("t.{0}{1} {2} {3}{1}", column.name, column.base_cast, column.equality, value);
       if (by_spelling && column.has_many_spellings) sql += " AND ";
     }
-    if (column.equality.empty() || (by_spelling && column.has_many_spellings)) {
+    if (!has_equality || (by_spelling && column.has_many_spellings)) {
       sql += fmt::format("t.{}::pg_catalog.text OPERATOR(pg_catalog.=) {}::pg_catalog.text",
                          column.name, value);
     }

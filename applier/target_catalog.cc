@@ -42,7 +42,7 @@ constexpr const char* kColumnsSql = R"(
 SELECT a.attname, a.atttypid, tn.nspname, t.typname, t.typarray,
        a.attgenerated <> '', a.attidentity = 'a',
        b.typcategory = 'A' AND b.typelem <> 0 AND b.typlen = -1, b.oid, e.op,
-       t.typtype, bn.nspname, b.typname
+       t.typtype, bn.nspname, b.typname, b.typcategory
   FROM pg_catalog.pg_attribute AS a
   JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
   JOIN pg_catalog.pg_namespace AS tn ON tn.oid = t.typnamespace
@@ -122,8 +122,10 @@ int FindColumn(const decoder::Relation& source, std::string_view name) {
   return -1;
 }
 
-// Built-in types whose equal values have one text form only are not in this list.
-bool HasManySpellings(uint32_t base_type) {
+// Built-in types whose equal values have one text form only are not in this list. Values that hold
+// other values (arrays, composites, ranges) are as their parts.
+bool HasManySpellings(uint32_t base_type, char category) {
+  if (category == 'A' || category == 'C' || category == 'R') return true;
   constexpr std::array kTypes = {700U, 701U, 1700U, 1042U, 1186U, 1266U, 3802U, 790U, 869U, 650U};
   return base_type >= pg::Oid::kFirstNormal ||
          std::find(kTypes.begin(), kTypes.end(), base_type) != kTypes.end();
@@ -143,10 +145,18 @@ constexpr std::array kWidenings = {
     Widening{25, 1009, 1043}, Widening{1082, 1182, 1114},
 };
 
+// regclass and its like: in binary form a number that means another object on green.
+bool IsObjectName(uint32_t type) {
+  constexpr std::array kTypes = {24U,   2202U, 2203U, 2204U, 2205U, 2206U,
+                                 3734U, 3769U, 4089U, 4096U, 4191U};
+  return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
+}
+
 void FillBinary(const decoder::Column& from, char typtype, TargetColumn* column) {
   column->binary_type = column->type;
   column->binary_array_type = column->array_type;
-  if (typtype == 'b' && from.type == column->type && column->type.is_builtin()) {
+  if (typtype == 'b' && from.type == column->type && column->type.is_builtin() &&
+      !IsObjectName(column->type.value)) {
     column->takes_binary = true;
     return;
   }
@@ -171,8 +181,13 @@ TargetColumn ReadColumn(const pg::Result& rows, int row, const decoder::Column& 
   column.is_generated = rows.Bool(row, 5);
   column.is_identity_always = rows.Bool(row, 6);
   column.is_array = rows.Bool(row, 7);
-  column.has_many_spellings = HasManySpellings(static_cast<uint32_t>(rows.Int(row, 8)));
+  column.has_many_spellings =
+      HasManySpellings(static_cast<uint32_t>(rows.Int(row, 8)), rows.Text(row, 13).front());
+  column.has_parts = rows.Text(row, 13) == "A" || rows.Text(row, 13) == "C";
   column.equality = rows.String(row, 9);
+  if (rows.Text(row, 10) == "d") {
+    column.base_cast = "::" + pg::QuoteQualified(rows.Text(row, 11), rows.Text(row, 12));
+  }
   FillBinary(from, rows.Text(row, 10).front(), &column);
   return column;
 }

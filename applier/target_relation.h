@@ -17,13 +17,17 @@ struct TargetColumn {
   std::string
       type_sql;  // quoted and qualified, without a length: the cast from text to it is exact
   pg::Oid type;
-  pg::Oid array_type;         // pg_type.typarray, 0 when there is none
-  std::string equality;       // "OPERATOR(schema.=)" of the type's default opclass; empty if none
-  bool is_generated = false;  // green computes it: never written
+  pg::Oid array_type;    // pg_type.typarray, 0 when there is none
+  std::string equality;  // "OPERATOR(schema.=)" of the type's default opclass; empty if none
+  // Of a domain: "::schema.base". The operators of enums and composites do not take domains.
+  std::string base_cast;
+  bool is_generated = false;        // green computes it: never written
   bool is_identity_always = false;  // can be inserted (OVERRIDING), never updated
   bool is_array = false;            // true arrays: unnest would flatten them
   // Equal values may print differently (1.0 and 1.00): matching whole rows compares text as well.
   bool has_many_spellings = false;
+  // An array or composite: its equality operator fails when a part's type has none.
+  bool has_parts = false;
   // pgoutput's binary form is what this type's receive function takes.
   bool takes_binary = false;
   // Element and array type to declare for binary values: blue's, where green's is wider, so that
