@@ -58,17 +58,17 @@ TEST(Doorbell, NoWakeUpIsLostBetweenTwoThreads) {
   constexpr uint64_t kRounds = 20'000;
   Doorbell ping;
   Doorbell pong;
-  uint64_t value = 0;  // handed to and fro by the doorbells alone
+  uint64_t value = 0;
   std::atomic<uint64_t> turn = 0;
   const auto patience = Clock::now() + seconds(60);
   const auto play = [&](Doorbell& mine, Doorbell& other, uint64_t parity) {
     for (uint64_t i = parity; i < kRounds; i += 2) {
-      while (turn.load(std::memory_order_relaxed) != i) {
+      while (turn.load(std::memory_order_acquire) != i) {
         mine.Wait(patience);
         if (Clock::now() >= patience) return;
       }
       ++value;
-      turn.store(i + 1, std::memory_order_relaxed);
+      turn.store(i + 1, std::memory_order_release);
       other.Ring();
     }
   };
@@ -77,6 +77,17 @@ TEST(Doorbell, NoWakeUpIsLostBetweenTwoThreads) {
   first.join();
   second.join();
   EXPECT_EQ(value, kRounds);
+}
+
+TEST(Doorbell, WhatWasWrittenBeforeARingIsThereAfterTheWait) {
+  Doorbell doorbell;
+  int written = 0;  // handed over by the doorbell alone
+  std::jthread ringer([&] {
+    written = 7;
+    doorbell.Ring();
+  });
+  doorbell.Wait(Clock::now() + seconds(60));
+  EXPECT_EQ(written, 7);
 }
 
 TEST(Doorbell, ManyRingersWakeOneWaiterForEachOfTheirNews) {
