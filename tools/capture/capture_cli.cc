@@ -88,14 +88,15 @@ int RunVerb(CaptureFlags& flags) {
   RequireFit(options);
   RequireNewFile(options.path);
   StatusLine line(isatty(STDERR_FILENO) == 1, std::chrono::seconds(10));
+  const auto& stop = StopOnSignals();
   pipeline::Capture capture(deployment, options);
-  const auto figures = capture.Run(StopOnSignals(), [&line](const pipeline::CaptureFigures& now) {
+  const auto figures = capture.Run(stop, [&line](const pipeline::CaptureFigures& now) {
     if (line.SecondsIfDue() == 0) return;
     line.Show(fmt::format("captured={} transactions={} file={}", now.end_lsn, now.transactions,
                           BytesText(now.file_bytes)));
   });
   if (figures.start_lsn.is_valid()) Print(flags, figures);
-  return StopOnSignals() ? kInterrupted : kDone;
+  return stop ? kInterrupted : kDone;
 }
 
 void AddEnds(CLI::App* verb, CaptureFlags* flags) {
