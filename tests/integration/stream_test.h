@@ -23,7 +23,7 @@ class StreamTest : public PairTest {
   explicit StreamTest(Versions versions = DefaultVersions()) : PairTest(versions) {}
 
   std::unique_ptr<PgtealProcess> Launch(const Args& args = {}) const {
-    Args all = {"run", "--copy", "none"};
+    Args all = {"--log-level", "debug", "run", "--copy", "none"};
     all.insert(all.end(), args.begin(), args.end());
     return db_.Pgteal(all);
   }
