@@ -61,30 +61,35 @@ std::vector<SourceTable> ReadTables(pg::Connection& blue, const BootstrapOptions
 }
 
 // UPDATE and DELETE on blue itself would fail once such a table is published.
-void RequireIdentities(const std::vector<SourceTable>& tables) {
+void RequireIdentities(pg::Connection& blue, const std::vector<SourceTable>& tables,
+                       bool set_replica_identity) {
   std::string names;
   std::string fixes;
   for (const auto& table : tables) {
     if (table.has_identity) continue;
-    names += fmt::format("{}{}.{}", names.empty() ? "" : ", ", table.name.schema, table.name.name);
-    fixes += fmt::format(
-        "{}ALTER TABLE {} REPLICA IDENTITY {};", fixes.empty() ? "" : " ",
+    const std::string fix = fmt::format(
+        "ALTER TABLE {} REPLICA IDENTITY {};",
         pg::QuoteQualified(table.name.schema, table.name.name),
         table.candidate_index.empty() ? "FULL" : "USING INDEX " + table.candidate_index);
+    names += fmt::format("{}{}.{}", names.empty() ? "" : ", ", table.name.schema, table.name.name);
+    fixes += (fixes.empty() ? "" : " ") + fix;
+    if (!set_replica_identity) continue;
+    blue.Exec(fix);
+    spdlog::info("on blue: {}", fix);
   }
-  if (names.empty()) return;
+  if (names.empty() || set_replica_identity) return;
   throw pg::Refused(
       fmt::format("without a usable replica identity blue's own UPDATE and DELETE would fail once "
                   "published: {}",
                   names),
-      "On blue: " + fixes);
+      "--set-replica-identity does it, or on blue: " + fixes);
 }
 
 void CreatePublication(pg::Connection& blue, const Deployment& deployment,
                        const BootstrapOptions& options) {
   if (pg::FindPublication(blue, deployment.name)) return;
   const auto tables = ReadTables(blue, options);
-  RequireIdentities(tables);
+  RequireIdentities(blue, tables, options.set_replica_identity);
   const bool is_superuser =
       blue.Exec("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").Bool(0, 0);
   const bool takes_all = options.include_tables.empty() && options.exclude_tables.empty();
@@ -170,15 +175,16 @@ void RequireWritable(pg::Connection& green) {
 }
 
 void BeginDeployment(pg::Connection& green, const std::string& name,
-                     const pg::SystemIdentity& source, pg::Lsn consistent_point, pg::Lsn start) {
+                     const pg::SystemIdentity& source, pg::Lsn consistent_point, pg::Lsn start,
+                     const std::string& state) {
   green.Exec("BEGIN");
   applier::EnsureSchema(green);
   green.Exec(
       "INSERT INTO pgteal.deployment (name, state, slot, publication, source_system_identifier,"
-      " source_timeline, source_database, consistent_point) VALUES ($1, 'streaming', $1, $1, $2,"
+      " source_timeline, source_database, consistent_point) VALUES ($1, $6, $1, $1, $2,"
       " $3, $4, $5)",
       {name, source.system_identifier, std::to_string(source.timeline), source.database,
-       consistent_point.ToString()});
+       consistent_point.ToString(), state});
   applier::InsertProgress(green, name, start);
   applier::RecordEvent(green, name, "bootstrap", fmt::format("begins at {}", start));
   green.Exec("COMMIT");

@@ -19,6 +19,8 @@ namespace pgteal::pipeline {
 struct BootstrapOptions {
   std::vector<std::string> include_tables;  // "schema.table" patterns with * and ?; empty: all
   std::vector<std::string> exclude_tables;
+  // Give tables without a usable replica identity one, instead of refusing them.
+  bool set_replica_identity = false;
 };
 
 // Publication and slot on blue. Returns the slot. Throws Refused when blue cannot publish
@@ -41,9 +43,11 @@ void PreparePublication(pg::Connection& blue, const Deployment& deployment,
 void CreateSlot(pg::Connection& blue, pg::ReplicationConnection& stream, const std::string& slot,
                 bool temporary);
 void RequireWritable(pg::Connection& green);
-// Schema pgteal with a new deployment whose progress is at `start`.
+// Schema pgteal with a new deployment whose progress is at `start`. `state`: what comes first, a
+// load (its first phase) or the stream.
 void BeginDeployment(pg::Connection& green, const std::string& name,
-                     const pg::SystemIdentity& source, pg::Lsn consistent_point, pg::Lsn start);
+                     const pg::SystemIdentity& source, pg::Lsn consistent_point, pg::Lsn start,
+                     const std::string& state = "streaming");
 
 // True when green has a progress row for this deployment: streaming can resume.
 bool IsPrepared(const Deployment& deployment, const pg::SessionOptions& session);

@@ -23,7 +23,8 @@ class Resume : public StreamTest {
   std::string BlueLsn() { return blue().Scalar("SELECT pg_current_wal_insert_lsn()"); }
   // Through other conninfos than the pair's; empty: the pair's.
   int RunVia(const std::string& blue_info, const std::string& green_info, std::string* log) {
-    const auto run = db_.PgtealVia(blue_info, green_info, {"run", "--until-caught-up"});
+    const auto run =
+        db_.PgtealVia(blue_info, green_info, {"run", "--copy", "none", "--until-caught-up"});
     const int code = run->WaitExit().value_or(-1);
     *log = run->Log();
     return code;
@@ -256,18 +257,18 @@ TEST(ResumeSettings, WalLevelAndFreeSlotsAreTold) {
   DatabasePair db(clusters);
   db.ExecBoth("CREATE TABLE t(id int PRIMARY KEY)");
   db.blue().Exec("SELECT pg_create_physical_replication_slot('taken')");
-  const auto no_slot = db.Pgteal({"run", "--until-caught-up"});
+  const auto no_slot = db.Pgteal({"run", "--copy", "none", "--until-caught-up"});
   EXPECT_EQ(no_slot->WaitExit(), 3);
   EXPECT_THAT(no_slot->Log(), testing::HasSubstr("max_replication_slots"));
   db.blue().Exec("SELECT pg_drop_replication_slot('taken')");
   clusters.blue().Set("wal_level", "replica");
   clusters.blue().Restart();
-  const auto no_level = db.Pgteal({"run", "--until-caught-up"});
+  const auto no_level = db.Pgteal({"run", "--copy", "none", "--until-caught-up"});
   EXPECT_EQ(no_level->WaitExit(), 3);
   EXPECT_THAT(no_level->Log(), testing::HasSubstr("wal_level"));
   clusters.blue().Set("wal_level", "logical");
   clusters.blue().Restart();
-  const auto well = db.Pgteal({"run", "--until-caught-up"});
+  const auto well = db.Pgteal({"run", "--copy", "none", "--until-caught-up"});
   EXPECT_EQ(well->WaitExit(), 0) << well->Log();
 }
 

@@ -6,26 +6,79 @@
 #include "pg/error.h"
 #include "pipeline/stream.h"
 #include "tools/cli/exit_codes.h"
+#include "tools/run/load_view.h"
 #include "tools/run/progress_line.h"
 
 namespace pgteal::tools {
 
+namespace {
+
+using pipeline::LoadState;
+
+void RequireNoStartLsn(const RunOptions& options, const char* why) {
+  if (!options.start_lsn) return;
+  throw pg::Refused(fmt::format("deployment {} {}; --start-lsn is for the first start of one whose "
+                                "data is there already",
+                                options.deployment.name, why),
+                    "Leave --start-lsn out to resume, or run `pgteal cleanup` to begin anew.");
+}
+
+// False when it was stopped.
+bool RunLoad(const RunOptions& options, const std::atomic<bool>& stop) {
+  LoadView view(options.is_terminal, options.log_interval);
+  pipeline::Load load(options.deployment, options.load);
+  const auto end =
+      load.Run(stop, [&view](const pipeline::LoadProgress& progress) { view.Show(progress); });
+  return end == pipeline::Load::End::kDone;
+}
+
+pipeline::Session::End RunStream(const RunOptions& options,
+                                 const pipeline::StreamOptions& stream_options,
+                                 const std::atomic<bool>& stop) {
+  ProgressLine line(options.is_terminal, options.log_interval);
+  pipeline::Stream stream(options.deployment, stream_options);
+  return stream.Run(stop, [&line](const pipeline::SessionView& view) { line.Show(view); });
+}
+
+// Everything before the stream. False when it was stopped.
+bool MakeReady(const RunOptions& options, const pg::SessionOptions& session,
+               const std::atomic<bool>& stop) {
+  auto state = pipeline::FindLoadState(options.deployment, session);
+  const bool is_copy = options.load.mode != pipeline::CopyMode::kNone;
+  if (state == LoadState::kLoading && !is_copy) {
+    throw pg::Refused("green is only half loaded",
+                      "Go on with the --copy that the load began with.");
+  }
+  if (!options.load.reload.empty() && state != LoadState::kStreaming) {
+    throw pg::Refused("--reload-table is for a deployment that streams",
+                      "Leave it out until the load is done.");
+  }
+  if (state == LoadState::kNone && !is_copy) {
+    const auto slot = pipeline::PrepareSource(options.deployment, options.load.bootstrap, session);
+    pipeline::PrepareTarget(options.deployment, slot, options.start_lsn, session);
+    return true;
+  }
+  RequireNoStartLsn(options,
+                    is_copy && state == LoadState::kNone ? "is to be copied" : "has begun already");
+  if (state == LoadState::kNone || state == LoadState::kLoading || !options.load.reload.empty()) {
+    if (!RunLoad(options, stop)) return false;
+    state = pipeline::FindLoadState(options.deployment, session);
+  }
+  if (state != LoadState::kCatchingUp) return true;
+  auto catch_up = options.stream;
+  catch_up.until_caught_up = false;
+  catch_up.until_lsn = pipeline::CatchUpGoal(options.deployment, session);
+  if (RunStream(options, catch_up, stop) != pipeline::Session::End::kDone) return false;
+  pipeline::FinishCatchUp(options.deployment, session);
+  return true;
+}
+
+}  // namespace
+
 int Run(const RunOptions& options, const std::atomic<bool>& stop) {
   const pg::SessionOptions session{.application_name = "pgteal " + options.deployment.name};
-  if (!pipeline::IsPrepared(options.deployment, session)) {
-    const auto slot = pipeline::PrepareSource(options.deployment, options.bootstrap, session);
-    pipeline::PrepareTarget(options.deployment, slot, options.start_lsn, session);
-  } else if (options.start_lsn) {
-    throw pg::Refused(
-        fmt::format("deployment {} already streams; --start-lsn is for its first start",
-                    options.deployment.name),
-        "Leave --start-lsn out to resume, or run `pgteal cleanup` to begin anew.");
-  }
-  ProgressLine line(options.is_terminal, options.log_interval);
-  pipeline::Stream stream(options.deployment, options.stream);
-  const auto end =
-      stream.Run(stop, [&line](const pipeline::SessionView& view) { line.Show(view); });
-  if (end == pipeline::Session::End::kDone) {
+  if (MakeReady(options, session, stop) &&
+      RunStream(options, options.stream, stop) == pipeline::Session::End::kDone) {
     spdlog::info("done: green holds everything up to the chosen position");
     return kDone;
   }

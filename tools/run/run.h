@@ -4,21 +4,21 @@
 #include <atomic>
 #include <optional>
 
-#include "pipeline/bootstrap.h"
+#include "pipeline/load.h"
 #include "pipeline/options.h"
 
 namespace pgteal::tools {
 
 struct RunOptions {
   pipeline::Deployment deployment;
-  pipeline::BootstrapOptions bootstrap;
+  pipeline::LoadOptions load;  // its `bootstrap` is for every way to begin
   pipeline::StreamOptions stream;
   std::optional<pg::Lsn> start_lsn;
   bool is_terminal = false;
   std::chrono::milliseconds log_interval{10'000};
 };
 
-// Bootstraps what is missing, then streams until stopped or done. Returns an exit code.
+// Loads or bootstraps what is missing, then streams until stopped or done. Returns an exit code.
 int Run(const RunOptions& options, const std::atomic<bool>& stop);
 
 }  // namespace pgteal::tools

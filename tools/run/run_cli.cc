@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
+#include <vector>
 
 #include "pg/error.h"
 #include "tools/cli/options.h"
@@ -16,7 +18,7 @@ namespace {
 struct RunFlags {
   CommonOptions common;
   RunOptions run;
-  std::string copy = "none";
+  std::vector<std::string> reload_tables;
   std::string start_lsn;
   std::string until_lsn;
 };
@@ -32,7 +34,13 @@ const std::map<std::string, pipeline::BinaryMode> kBinaryModes = {
 const std::map<std::string, pipeline::OriginMode> kOriginModes = {
     {"auto", pipeline::OriginMode::kAuto}, {"off", pipeline::OriginMode::kOff}};
 
+const std::map<std::string, pipeline::CopyMode> kCopyModes = {{"all", pipeline::CopyMode::kAll},
+                                                              {"data", pipeline::CopyMode::kData},
+                                                              {"none", pipeline::CopyMode::kNone}};
+
 constexpr const char* kExamples = R"(Examples:
+  # from an empty green to a caught-up one; the same command resumes after anything
+  pgteal run --source "host=blue dbname=app user=pgteal" --target "host=green dbname=app user=pgteal"
   # keep an existing pair of schemas in step; the same command resumes after anything
   pgteal run --copy none --source "host=blue dbname=app" --target "host=green dbname=app"
   # apply what blue holds now, then end
@@ -76,8 +84,45 @@ void AddStreamFlags(CLI::App* verb, RunFlags* flags) {
       ->type_name("X/Y");
 }
 
+void AddLoadFlags(CLI::App* verb, RunFlags* flags) {
+  auto& load = flags->run.load;
+  verb->add_option("--copy", load.mode,
+                   "What to copy first: all (schema and data, green is empty), data (green has the "
+                   "schema; building its secondary indexes afterwards would be faster), none")
+      ->transform(CLI::CheckedTransformer(kCopyModes).description(""))
+      ->default_str("all");
+  verb->add_option("--jobs", load.jobs, "Tables copied and indexes built at the same time")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  verb->add_option("--pg-bin", load.dump.pg_bin,
+                   "Folder of pg_dump and pg_restore, at least as new as blue; default: PATH");
+  verb->add_flag("--no-owner", load.dump.no_owner, "Everything on green belongs to our role");
+  verb->add_flag("--no-privileges", load.dump.no_privileges, "No GRANT and REVOKE on green");
+  verb->add_flag("--set-replica-identity", load.bootstrap.set_replica_identity,
+                 "Give tables without a usable replica identity one: a unique index or FULL");
+  verb->add_option("--reload-table", flags->reload_tables,
+                   "Copy this table (schema.table) of a running deployment once more; repeatable")
+      ->type_name("TABLE");
+}
+
+// The part before the first dot is the schema; public without one.
+std::set<pipeline::TableKey> ParseTables(const std::vector<std::string>& names) {
+  std::set<pipeline::TableKey> tables;
+  for (const auto& name : names) {
+    const size_t dot = name.find('.');
+    if (dot == std::string::npos) {
+      tables.emplace("public", name);
+    } else {
+      tables.emplace(name.substr(0, dot), name.substr(dot + 1));
+    }
+  }
+  return tables;
+}
+
 int RunVerb(RunFlags& flags) {
   auto& run = flags.run;
+  run.load.reload = ParseTables(flags.reload_tables);
+  run.load.dump.folder = run.stream.spool_folder;
   run.deployment = {.source = ParseSource(flags.common),
                     .target = ParseTarget(flags.common),
                     .name = flags.common.name};
@@ -95,17 +140,15 @@ void AddRun(CLI::App* app, int* exit_code) {
   AddSource(verb, &flags->common);
   AddTarget(verb, &flags->common);
   AddName(verb, &flags->common);
-  verb->add_option("--copy", flags->copy, "What to copy first: none (schemas and data are there)")
-      ->check(CLI::IsMember({"none"}))
-      ->capture_default_str();
+  AddLoadFlags(verb, flags.get());
   verb->add_option("--start-lsn", flags->start_lsn,
                    "Green already holds everything committed at or before this LSN of blue")
       ->check(CheckLsn)
       ->type_name("X/Y");
-  verb->add_option("--include-table", flags->run.bootstrap.include_tables,
+  verb->add_option("--include-table", flags->run.load.bootstrap.include_tables,
                    "Publish only tables that match [schema.]table with * and ?; repeatable")
       ->type_name("PATTERN");
-  verb->add_option("--exclude-table", flags->run.bootstrap.exclude_tables,
+  verb->add_option("--exclude-table", flags->run.load.bootstrap.exclude_tables,
                    "Do not publish tables that match; repeatable")
       ->type_name("PATTERN");
   AddStreamFlags(verb, flags.get());

@@ -1,0 +1,18 @@
+#ifndef PGTEAL_PIPELINE_LARGE_OBJECTS_H_
+#define PGTEAL_PIPELINE_LARGE_OBJECTS_H_
+
+#include <cstddef>
+
+#include "pg/connection.h"
+#include "pipeline/schema_dump.h"
+
+namespace pgteal::pipeline {
+
+// Copies blue's large objects under their own numbers, with owners and privileges, as blue's
+// session sees them (its transaction's snapshot). They are not in the stream: what happens to them
+// later has to be copied again at a switchover. Green's are removed first. Returns their number.
+size_t CopyLargeObjects(pg::Connection& blue, pg::Connection& green, const DumpOptions& options);
+
+}  // namespace pgteal::pipeline
+
+#endif  // PGTEAL_PIPELINE_LARGE_OBJECTS_H_

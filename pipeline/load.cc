@@ -1,0 +1,346 @@
+#include "pipeline/load.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "applier/schema.h"
+#include "pg/catalog.h"
+#include "pg/error.h"
+#include "pg/quote.h"
+#include "pipeline/large_objects.h"
+#include "pipeline/load_checks.h"
+#include "pipeline/load_watch.h"
+#include "pipeline/read_only.h"
+#include "pipeline/sequence_copy.h"
+#include "pipeline/table_state.h"
+
+namespace pgteal::pipeline {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kTick{100};
+// Tables that come, go or are rewritten between lock and snapshot make us look again.
+constexpr int kSnapshotAttempts = 20;
+// "cannot build an initial slot snapshot": the server's advice is to try again.
+constexpr const char* kInternalError = "XX000";
+constexpr int kSlotAttempts = 5;
+
+// Large objects have a row of their own in table_state.
+PlannedTable LargeObjectsRow() {
+  PlannedTable row;
+  row.schema = "pg_catalog";
+  row.name = "pg_largeobject";
+  return row;
+}
+
+pg::CreatedSlot CreateExportingSlot(pg::ReplicationConnection& stream, const std::string& slot,
+                                    bool is_temporary) {
+  for (int attempt = 1;; ++attempt) {
+    try {
+      return stream.CreateSlot(slot, is_temporary, true);
+    } catch (const pg::ServerError& error) {
+      if (error.sqlstate() != kInternalError || attempt == kSlotAttempts) throw;
+      spdlog::info("creating the slot is tried again: {}", error.what());
+    }
+  }
+}
+
+}  // namespace
+
+Load::Load(const Deployment& deployment, const LoadOptions& options)
+    : deployment_(deployment), options_(options) {}
+
+Load::~Load() { supervisor_.interrupt().Raise(); }
+
+pg::SessionOptions Load::SessionOptions(const std::string& part) {
+  return SessionOptionsFor(part, deployment_.name, &supervisor_.interrupt());
+}
+
+Load::End Load::Run(const std::atomic<bool>& stop, const Watch& watch) {
+  conductor_ = supervisor_.Start([this] {
+    Conduct();
+    is_finished_.store(true);
+    supervisor_.wake().Ring();
+  });
+  LoadWatch over(deployment_);
+  bool is_stopped = false;
+  while (!is_finished_.load() && !supervisor_.has_failed()) {
+    supervisor_.wake().Wait(Clock::now() + kTick);
+    watch(progress_);
+    over.Look(progress_);
+    if (stop.load(std::memory_order_acquire) && !is_stopped) {
+      is_stopped = true;
+      supervisor_.interrupt().Raise();
+    }
+  }
+  if (supervisor_.has_failed()) supervisor_.interrupt().Raise();
+  conductor_ = {};
+  supervisor_.RethrowFailure();
+  if (!is_finished_.load()) return End::kStopped;
+  watch(progress_);
+  return End::kDone;
+}
+
+void Load::Conduct() {
+  progress_.Enter(LoadPhase::kCheck);
+  Check();
+  if (state_ != "indexing") {
+    progress_.Enter(LoadPhase::kSlot);
+    OpenSnapshot();
+    Record();
+  }
+  if (dump_) {
+    progress_.Enter(LoadPhase::kSchema);
+    CreateSchema();
+  }
+  if (state_ != "indexing") {
+    progress_.Enter(LoadPhase::kCopy);
+    CopyTables();
+  }
+  if (dump_) FinishSchema();
+  Finish();
+}
+
+void Load::Check() {
+  blue_ = std::make_unique<pg::Connection>(deployment_.source, SessionOptions("load"));
+  green_ = std::make_unique<pg::Connection>(deployment_.target, SessionOptions("load"));
+  RequirePair(*blue_, *green_);
+  PrepareLoadSession(*green_);
+  state_ = DeploymentState(*green_, deployment_.name);
+  is_resumed_ = !state_.empty();
+  if (options_.mode == CopyMode::kAll && !is_reload()) {
+    if (!is_resumed_) RequireEmptyTarget(*green_);
+    RequireRolesAndExtensions(*blue_, *green_, options_.dump);
+    dump_ = std::make_unique<SchemaDump>(deployment_.source, options_.dump, blue_->server_version(),
+                                         &supervisor_.interrupt());
+    schema_ = std::make_unique<TargetSchema>(
+        deployment_, TargetSchemaOptions{.jobs = options_.jobs, .is_resumed = is_resumed_},
+        supervisor_, progress_);
+  }
+  PreparePublication(*blue_, deployment_, options_.bootstrap);
+  if (!is_resumed_ && options_.mode == CopyMode::kData) {
+    plan_ = ReadPlan(*blue_, deployment_.name);
+    MatchTarget(*green_, &plan_);
+    RequireEmptyTables(*green_, plan_);
+  }
+}
+
+// Which tables of an earlier attempt are left; none for a first one: all.
+std::optional<std::set<TableKey>> Load::Wanted() {
+  if (is_reload()) return options_.reload;
+  if (!is_resumed_) return std::nullopt;
+  std::set<TableKey> wanted;
+  for (const auto& [key, table] : ReadTableStates(*green_, deployment_.name)) {
+    if (!IsCopied(table)) wanted.insert(key);
+  }
+  wanted.erase({LargeObjectsRow().schema, LargeObjectsRow().name});
+  return wanted;
+}
+
+// The locks come before the slot: what is rewritten or emptied between a snapshot and its COPY
+// looks empty to that COPY, and rewrites are not in the stream.
+void Load::OpenSnapshot() {
+  const auto wanted = Wanted();
+  const bool has_slot = pg::FindSlot(*blue_, deployment_.name).has_value();
+  if (is_resumed_ && !has_slot) {
+    throw pg::Refused(fmt::format("slot {} does not exist on blue", deployment_.name),
+                      "Somebody dropped it. Run `pgteal cleanup` and begin anew.");
+  }
+  lock_ = std::make_unique<SourceLock>(deployment_.source, SessionOptions("lock"));
+  bool is_temporary = has_slot;
+  for (int attempt = 0; attempt < kSnapshotAttempts; ++attempt) {
+    lock_->Take(deployment_.name, wanted);
+    if (TryOpenSnapshot(is_temporary, wanted)) return;
+    spdlog::info("tables were created or rewritten while the snapshot was made: looking again");
+    // The slot of the first attempt stays: the stream begins there, and leaves out what the later
+    // snapshot holds.
+    is_temporary = true;
+  }
+  throw pg::Error("tables on blue are created, rewritten or dropped all the time",
+                  "Try again when fewer tables come and go.");
+}
+
+bool Load::TryOpenSnapshot(bool is_temporary, const std::optional<std::set<TableKey>>& wanted) {
+  slot_ = std::make_unique<pg::ReplicationConnection>(deployment_.source, SessionOptions("slot"));
+  identity_ = slot_->IdentifySystem();
+  const std::string name = is_temporary ? deployment_.name + "_load" : deployment_.name;
+  spdlog::info("creating slot {} on blue: waits for the transactions that are writing now", name);
+  const auto created = CreateExportingSlot(*slot_, name, is_temporary);
+  spdlog::info("slot {} created consistent_point={}", name, created.consistent_point);
+  point_ = SnapshotPoint{.snapshot = created.snapshot, .lsn = created.consistent_point};
+  if (blue_->in_transaction()) blue_->Exec("ROLLBACK");
+  blue_->Exec("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+  blue_->Exec("SET TRANSACTION SNAPSHOT " + pg::QuoteLiteral(point_->snapshot));
+  plan_ = ReadPlan(*blue_, deployment_.name);
+  if (wanted) {
+    std::erase_if(plan_, [&](const PlannedTable& table) {
+      return !wanted->contains({table.schema, table.name});
+    });
+  }
+  return lock_->Covers(plan_);
+}
+
+// From here on an interrupted load is known to green, and goes on.
+void Load::Record() {
+  if (is_reload()) {
+    for (const auto& table : plan_) {
+      AddTableStates(*green_, deployment_.name, {table});
+      SetCopying(*green_, deployment_.name, table);
+    }
+    return;
+  }
+  if (is_resumed_) return;
+  const auto slot = pg::FindSlot(*blue_, deployment_.name);
+  if (!slot) throw pg::Refused(fmt::format("slot {} vanished", deployment_.name));
+  state_ = dump_ ? "schema" : "copying";
+  applier::EnsureSchema(*green_);
+  green_->Exec("DELETE FROM pgteal.table_state WHERE deployment = $1", {deployment_.name});
+  AddTableStates(*green_, deployment_.name, plan_);
+  SetReadOnly(*green_, deployment_.name);
+  BeginDeployment(*green_, deployment_.name, *identity_, slot->confirmed_flush_lsn,
+                  slot->confirmed_flush_lsn, state_);
+}
+
+void Load::CreateSchema() {
+  dump_->Take(point_ ? point_->snapshot : "");
+  indexes_ = ReadIndexes(*blue_);
+  for (const auto& sentence : NotCopied(*blue_, deployment_.name)) {
+    spdlog::warn("not copied: {}", sentence);
+  }
+  if (state_ != "schema") return;
+  schema_->CreatePreData(dump_->Items(SchemaDump::Section::kPreData));
+  SetDeploymentState(*green_, deployment_.name, state_ = "copying");
+}
+
+void Load::CopyTables() {
+  MatchTarget(*green_, &plan_);
+  std::vector<size_t> all(plan_.size());
+  for (size_t i = 0; i < all.size(); ++i) all[i] = i;
+  const auto tasks = SplitTasks(plan_, all, options_.jobs);
+  for (const auto& task : tasks) {
+    if (!task.pages || task.pages->begin != 0) continue;
+    green_->Exec("BEGIN");
+    TableCopier::Empty(*green_, plan_[task.table]);
+    SetCopying(*green_, deployment_.name, plan_[task.table]);
+    green_->Exec("COMMIT");
+  }
+  CopyQueue queue(plan_, tasks, progress_);
+  std::vector<std::jthread> workers;
+  for (size_t i = 0; i < std::min(options_.jobs, tasks.size()); ++i) {
+    workers.push_back(supervisor_.Start(
+        [&] {
+          TableCopier(deployment_.source, deployment_.target, SessionOptions("copy"),
+                      deployment_.name, *point_)
+              .Run(queue);
+        },
+        [this] { supervisor_.interrupt().Raise(); }));
+  }
+  try {
+    if (dump_) CopyObjects();
+  } catch (...) {
+    supervisor_.interrupt().Raise();  // or the workers would go on to the end
+    throw;
+  }
+  workers.clear();
+  if (supervisor_.has_failed()) throw pg::Interrupted();
+  blue_->Exec("ROLLBACK");
+  lock_->Release();
+  slot_.reset();
+  DropVanished();
+  if (!is_reload()) SetDeploymentState(*green_, deployment_.name, state_ = "indexing");
+}
+
+void Load::CopyObjects() {
+  const PlannedTable row = LargeObjectsRow();
+  const auto states = ReadTableStates(*green_, deployment_.name);
+  const auto found = states.find({row.schema, row.name});
+  if (found != states.end() && IsCopied(found->second)) return;
+  const size_t count = CopyLargeObjects(*blue_, *green_, options_.dump);
+  if (count == 0) return;
+  AddTableStates(*green_, deployment_.name, {row});
+  SetCopied(*green_, deployment_.name, row, point_->lsn, count, 0);
+  spdlog::info("large objects copied: {}; later changes are not in the stream", count);
+}
+
+// Tables that were dropped on blue before an interrupted load came to them.
+void Load::DropVanished() {
+  for (const auto& [key, table] : ReadTableStates(*green_, deployment_.name)) {
+    if (IsCopied(table)) continue;
+    spdlog::warn("table {}.{} is gone from blue's publication: green's is left as it is", key.first,
+                 key.second);
+    green_->Exec(
+        "DELETE FROM pgteal.table_state WHERE deployment = $1 AND schema_name = $2"
+        " AND table_name = $3",
+        {deployment_.name, key.first, key.second});
+  }
+}
+
+void Load::FinishSchema() {
+  progress_.Enter(LoadPhase::kIndexes);
+  const auto plan =
+      PlanPostData(dump_->Items(SchemaDump::Section::kPostData), indexes_, deployment_.name);
+  schema_->BuildIndexes(plan);
+  progress_.Enter(LoadPhase::kConstraints);
+  std::set<pg::Lsn> points;
+  for (const auto& [key, table] : ReadTableStates(*green_, deployment_.name)) {
+    if (table.ready_lsn) points.insert(*table.ready_lsn);
+  }
+  has_postponed_checks_ = schema_->AddConstraints(plan, points.size() <= 1);
+  progress_.Enter(LoadPhase::kRest);
+  schema_->CreateRest(plan);
+  schema_->RefreshViews(*blue_);
+}
+
+void Load::Finish() {
+  progress_.Enter(LoadPhase::kRest);
+  SetAllReady(*green_, deployment_.name);
+  if (!is_reload()) {
+    const size_t sequences = CopySequences(*blue_, *green_);
+    spdlog::info("sequences set on green: {}", sequences);
+    SetDeploymentState(*green_, deployment_.name,
+                       has_postponed_checks_ ? "catching_up" : "streaming");
+  }
+  applier::RecordEvent(*green_, deployment_.name, is_reload() ? "reloaded" : "loaded",
+                       fmt::format("tables: {}", plan_.size()));
+  progress_.End();
+}
+
+LoadState FindLoadState(const Deployment& deployment, const pg::SessionOptions& session) {
+  pg::Connection green(deployment.target, session);
+  const std::string state = DeploymentState(green, deployment.name);
+  if (state.empty()) return LoadState::kNone;
+  if (state == "schema" || state == "copying" || state == "indexing") return LoadState::kLoading;
+  return state == "catching_up" ? LoadState::kCatchingUp : LoadState::kStreaming;
+}
+
+pg::Lsn CatchUpGoal(const Deployment& deployment, const pg::SessionOptions& session) {
+  pg::Connection green(deployment.target, session);
+  return green
+      .Exec("SELECT coalesce(max(ready_lsn), '0/0') FROM pgteal.table_state WHERE deployment = $1",
+            {deployment.name})
+      .LsnAt(0, 0);
+}
+
+void FinishCatchUp(const Deployment& deployment, const pg::SessionOptions& session) {
+  constexpr const char* kKeysSql =
+      "SELECT format('ALTER TABLE ONLY %I.%I VALIDATE CONSTRAINT %I', n.nspname, c.relname,"
+      " k.conname) FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.conrelid"
+      " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+      " WHERE k.contype = 'f' AND c.relkind = 'r' AND k.convalidated = $1";
+  pg::Connection blue(deployment.source, session);
+  pg::Connection green(deployment.target, session);
+  std::set<std::string> checked;
+  const auto on_blue = blue.Exec(kKeysSql, {"t"});
+  for (int i = 0; i < on_blue.rows(); ++i) checked.insert(on_blue.String(i, 0));
+  const auto on_green = green.Exec(kKeysSql, {"f"});
+  for (int i = 0; i < on_green.rows(); ++i) {
+    if (checked.contains(on_green.String(i, 0))) green.Exec(on_green.String(i, 0));
+  }
+  SetDeploymentState(green, deployment.name, "streaming");
+  spdlog::info("foreign keys checked on green");
+}
+
+}  // namespace pgteal::pipeline

@@ -1,0 +1,158 @@
+#include "pipeline/load_checks.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "pg/catalog.h"
+#include "pg/error.h"
+#include "pg/quote.h"
+#include "pipeline/bootstrap.h"
+
+namespace pgteal::pipeline {
+namespace {
+
+// Names shown of a long list.
+constexpr int kNamesMax = 20;
+
+// Owners of and grantees on the database's objects.
+constexpr const char* kRolesSql = R"(
+SELECT DISTINCT r.rolname FROM pg_shdepend AS d JOIN pg_roles AS r ON r.oid = d.refobjid
+ WHERE d.refclassid = 'pg_authid'::regclass AND r.rolname !~ '^pg_'
+   AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+ ORDER BY 1)";
+
+constexpr const char* kUserRelationsSql = R"(
+SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
+  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname !~ '^pg_'
+   AND n.nspname NOT IN ('information_schema', 'pgteal')
+   AND NOT EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass
+                    AND d.objid = c.oid AND d.deptype = 'e')
+ ORDER BY 1)";
+
+constexpr const char* kNotCopiedSql = R"(
+SELECT CASE WHEN c.relkind = 'f' THEN 'foreign table (its rows live elsewhere)'
+            WHEN c.relpersistence = 'u' THEN 'unlogged table (created empty)'
+            WHEN EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass
+                          AND d.objid = c.oid AND d.deptype = 'e')
+                 THEN 'table of an extension (holds what CREATE EXTENSION puts there)'
+            ELSE 'not in the publication (created empty)' END,
+       string_agg(quote_ident(n.nspname) || '.' || quote_ident(c.relname), ', ' ORDER BY 1)
+  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'pgteal')
+   AND (c.relkind = 'f' OR c.relkind = 'r')
+   AND (c.relkind = 'f' OR c.relpersistence = 'u'
+        OR EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass
+                    AND d.objid = c.oid AND d.deptype = 'e')
+        OR NOT EXISTS (SELECT 1 FROM pg_publication_tables AS p WHERE p.pubname = $1
+             AND (p.schemaname, p.tablename) IN (SELECT an.nspname, ac.relname
+                  FROM (SELECT c.oid AS relid UNION SELECT relid FROM pg_partition_ancestors(c.oid)) AS a
+                  JOIN pg_class AS ac ON ac.oid = a.relid
+                  JOIN pg_namespace AS an ON an.oid = ac.relnamespace)))
+ GROUP BY 1 ORDER BY 1)";
+
+std::string Join(const std::vector<std::string>& names) {
+  std::string text;
+  int shown = 0;
+  for (const auto& name : names) {
+    if (shown++ == kNamesMax) return fmt::format("{} … ({} in all)", text, names.size());
+    text += (text.empty() ? "" : ", ") + name;
+  }
+  return text;
+}
+
+std::vector<std::string> Column(const pg::Result& rows, int column = 0) {
+  std::vector<std::string> values;
+  for (int i = 0; i < rows.rows(); ++i) values.push_back(rows.String(i, column));
+  return values;
+}
+
+std::vector<std::string> Missing(pg::Connection& blue, pg::Connection& green,
+                                 const std::string& wanted_sql, const std::string& there_sql) {
+  const auto there = Column(green.Exec(there_sql));
+  const std::set<std::string> known(there.begin(), there.end());
+  std::vector<std::string> missing;
+  for (const auto& name : Column(blue.Exec(wanted_sql))) {
+    if (!known.contains(name)) missing.push_back(name);
+  }
+  return missing;
+}
+
+}  // namespace
+
+void RequirePair(pg::Connection& blue, pg::Connection& green) {
+  if (pg::CompareServers(blue, green) == pg::SameServer::kSameDatabase) {
+    throw pg::Refused("blue and green are the same database",
+                      "Point --source and --target at two databases.");
+  }
+  RequireWritable(green);
+  const std::string from = pg::Setting(blue, "server_encoding");
+  const std::string to = pg::Setting(green, "server_encoding");
+  if (from != to && (to != "UTF8" || from == "SQL_ASCII")) {
+    throw pg::Refused(
+        fmt::format("blue's encoding is {}, green's is {}: green cannot hold every text of blue's",
+                    from, to),
+        fmt::format("CREATE DATABASE … ENCODING '{}' TEMPLATE template0; on green.", from));
+  }
+}
+
+void RequireEmptyTarget(pg::Connection& green) {
+  const auto names = Column(green.Exec(kUserRelationsSql));
+  if (!names.empty()) {
+    throw pg::Refused("green is not empty; pgteal did not make " + Join(names),
+                      "Point --target at an empty database, or use --copy data if the schema is "
+                      "there already.");
+  }
+  const auto objects = green.Exec("SELECT count(*) FROM pg_largeobject_metadata");
+  if (objects.Int(0, 0) != 0) {
+    throw pg::Refused("green holds large objects that pgteal did not make",
+                      "Point --target at an empty database.");
+  }
+}
+
+void RequireRolesAndExtensions(pg::Connection& blue, pg::Connection& green,
+                               const DumpOptions& options) {
+  if (!options.no_owner || !options.no_privileges) {
+    const auto roles = Missing(blue, green, kRolesSql, "SELECT rolname FROM pg_roles");
+    if (!roles.empty()) {
+      throw pg::Refused("green lacks roles that own or may use blue's objects: " + Join(roles),
+                        "Create them on green (pg_dumpall --roles-only), or use --no-owner and "
+                        "--no-privileges.");
+    }
+  }
+  const auto extensions = Missing(blue, green, "SELECT extname FROM pg_extension ORDER BY 1",
+                                  "SELECT name FROM pg_available_extensions");
+  if (!extensions.empty()) {
+    throw pg::Refused("green's server lacks extensions: " + Join(extensions),
+                      "Install their packages on green's server.");
+  }
+}
+
+void RequireEmptyTables(pg::Connection& green, const std::vector<PlannedTable>& plan) {
+  std::vector<std::string> filled;
+  for (const auto& table : plan) {
+    const auto row = green.Exec(
+        fmt::format("SELECT EXISTS (SELECT FROM {}{})", table.only(), table.qualified()));
+    if (row.Bool(0, 0)) filled.push_back(table.qualified());
+  }
+  if (filled.empty()) return;
+  throw pg::Refused("tables on green hold rows that pgteal did not write: " + Join(filled),
+                    "Empty them, or use --copy none if green holds blue's rows already.");
+}
+
+std::vector<std::string> NotCopied(pg::Connection& blue, const std::string& publication) {
+  std::vector<std::string> sentences;
+  const auto rows = blue.Exec(kNotCopiedSql, {publication});
+  for (int i = 0; i < rows.rows(); ++i) {
+    sentences.push_back(rows.String(i, 0) + ": " + rows.String(i, 1));
+  }
+  const auto subscriptions =
+      blue.Exec("SELECT count(*) FROM pg_stat_subscription WHERE subid IS NOT NULL");
+  if (subscriptions.Int(0, 0) != 0) {
+    sentences.push_back("subscriptions of blue: make them on green after the switchover");
+  }
+  return sentences;
+}
+
+}  // namespace pgteal::pipeline

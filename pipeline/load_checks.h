@@ -1,0 +1,30 @@
+#ifndef PGTEAL_PIPELINE_LOAD_CHECKS_H_
+#define PGTEAL_PIPELINE_LOAD_CHECKS_H_
+
+#include <string>
+#include <vector>
+
+#include "pg/connection.h"
+#include "pipeline/copy_plan.h"
+#include "pipeline/schema_dump.h"
+
+namespace pgteal::pipeline {
+
+// What must hold before a load touches anything. All throw Refused.
+
+// Two databases, green writable and able to hold blue's text.
+void RequirePair(pg::Connection& blue, pg::Connection& green);
+// For --copy all: nothing of a user on green; blue's roles and extensions are to be had there.
+void RequireEmptyTarget(pg::Connection& green);
+void RequireRolesAndExtensions(pg::Connection& blue, pg::Connection& green,
+                               const DumpOptions& options);
+// For --copy data: tables without rows.
+void RequireEmptyTables(pg::Connection& green, const std::vector<PlannedTable>& plan);
+
+// What blue has and no logical copy carries, as sentences: unlogged and foreign tables, tables that
+// are not published, tables of extensions, subscriptions.
+std::vector<std::string> NotCopied(pg::Connection& blue, const std::string& publication);
+
+}  // namespace pgteal::pipeline
+
+#endif  // PGTEAL_PIPELINE_LOAD_CHECKS_H_

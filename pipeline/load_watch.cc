@@ -1,0 +1,104 @@
+#include "pipeline/load_watch.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "pg/error.h"
+
+namespace pgteal::pipeline {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr seconds kInterval{2};
+constexpr seconds kRetentionWarningInterval{60};
+// A warning is due when blue's WAL would outgrow its limit within this time.
+constexpr double kWarnSeconds = 4 * 3600;
+
+std::string Hours(double seconds_left) {
+  if (seconds_left < 5400) return fmt::format("{:.0f} minutes", seconds_left / 60);
+  return fmt::format("{:.1f} hours", seconds_left / 3600);
+}
+
+}  // namespace
+
+LoadWatch::LoadWatch(const Deployment& deployment)
+    : deployment_(deployment), next_look_(Clock::now() + kInterval) {}
+
+void LoadWatch::Look(const LoadProgress& progress) {
+  const auto now = Clock::now();
+  if (now < next_look_) return;
+  next_look_ = now + kInterval;
+  try {
+    const auto session = SessionOptionsFor("watch", deployment_.name, nullptr);
+    if (!blue_) blue_ = std::make_unique<pg::Connection>(deployment_.source, session);
+    if (!green_) green_ = std::make_unique<pg::Connection>(deployment_.target, session);
+    WarnOfWaitingDdl();
+    WarnOfRetention();
+    PublishFigures(progress);
+  } catch (const pg::Error& error) {
+    spdlog::debug("the load is not watched for the moment: {}", error.what());
+    blue_.reset();
+    green_.reset();
+  }
+}
+
+// They hold up everybody who comes after them.
+void LoadWatch::WarnOfWaitingDdl() {
+  const auto rows = blue_->Exec(
+      "SELECT w.pid, w.usename, c.relname, l.mode,"
+      " extract(epoch FROM clock_timestamp() - coalesce(l.waitstart, clock_timestamp()))::int"
+      " FROM pg_locks AS l JOIN pg_stat_activity AS w ON w.pid = l.pid"
+      " JOIN pg_class AS c ON c.oid = l.relation"
+      " WHERE NOT l.granted AND l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'"
+      " AND EXISTS (SELECT 1 FROM unnest(pg_blocking_pids(l.pid)) AS b(pid)"
+      "   JOIN pg_stat_activity AS o ON o.pid = b.pid WHERE o.application_name IN ($1, $2))",
+      {SessionOptionsFor("lock", deployment_.name, nullptr).application_name,
+       SessionOptionsFor("copy", deployment_.name, nullptr).application_name});
+  for (int i = 0; i < rows.rows(); ++i) {
+    if (!warned_.insert(rows.String(i, 0) + " " + rows.String(i, 2)).second) continue;
+    spdlog::warn(
+        "on blue pid {} ({}) waits to change or empty table {} until it is copied, and whoever "
+        "wants the table waits behind it: cancel it with SELECT pg_cancel_backend({}), or stop "
+        "this "
+        "load",
+        rows.Text(i, 0), rows.Text(i, 1), rows.Text(i, 2), rows.Text(i, 0));
+  }
+}
+
+void LoadWatch::WarnOfRetention() {
+  const auto row = blue_->Exec(
+      "SELECT wal_status, safe_wal_size, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint"
+      " FROM pg_replication_slots WHERE slot_name = $1",
+      {deployment_.name});
+  if (row.is_empty() || row.IsNull(0, 1)) return;  // no limit: only the disk is one
+  const auto now = Clock::now();
+  const int64_t safe = row.Int(0, 1);
+  const double passed = std::chrono::duration<double>(now - last_retention_).count();
+  const double rate = static_cast<double>(last_safe_bytes_ - safe) / passed;
+  const bool has_rate = last_retention_ != Clock::time_point{} && rate > 0;
+  last_retention_ = now;
+  last_safe_bytes_ = safe;
+  const bool is_near = row.Text(0, 0) != "reserved";
+  const double left = has_rate ? static_cast<double>(safe) / rate : 1e9;
+  if ((!is_near && left > kWarnSeconds) || now < next_retention_warning_) return;
+  next_retention_warning_ = now + kRetentionWarningInterval;
+  spdlog::warn(
+      "blue keeps {} MB of WAL for slot {} (wal_status {}) and gives up after {} MB more{}: raise "
+      "max_slot_wal_keep_size on blue",
+      row.Int(0, 2) >> 20, deployment_.name, row.Text(0, 0), safe >> 20,
+      has_rate ? ", at this rate in " + Hours(left) : "");
+}
+
+void LoadWatch::PublishFigures(const LoadProgress& progress) {
+  for (const auto* table : progress.tables()) {
+    if (!table->is_started.load() || table->is_done.load()) continue;
+    green_->Exec(
+        "UPDATE pgteal.table_state SET copied_rows = $3, copied_bytes = $4"
+        " WHERE deployment = $1 AND schema_name || '.' || table_name = $2 AND phase = 'copying'",
+        {deployment_.name, table->name, std::to_string(table->rows.load()),
+         std::to_string(table->bytes.load())});
+  }
+}
+
+}  // namespace pgteal::pipeline

@@ -1,0 +1,19 @@
+#ifndef PGTEAL_PIPELINE_READ_ONLY_H_
+#define PGTEAL_PIPELINE_READ_ONLY_H_
+
+#include <string>
+
+#include "pg/connection.h"
+
+namespace pgteal::pipeline {
+
+// Makes read-only the default of green's database, so that an application that connects too early
+// cannot write there; pgteal's sessions override it. pgteal.event keeps what it was before (kind
+// 'read_only'). A role that may not alter the database leaves it as it is, with a warning.
+void SetReadOnly(pg::Connection& green, const std::string& deployment);
+// Undoes it: new sessions write again.
+void UnsetReadOnly(pg::Connection& green, const std::string& deployment);
+
+}  // namespace pgteal::pipeline
+
+#endif  // PGTEAL_PIPELINE_READ_ONLY_H_

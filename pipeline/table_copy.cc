@@ -1,0 +1,131 @@
+#include "pipeline/table_copy.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "pg/catalog.h"
+#include "pg/copy.h"
+#include "pg/error.h"
+#include "pg/quote.h"
+#include "pipeline/table_state.h"
+
+namespace pgteal::pipeline {
+namespace {
+
+// COPY sends a message a row; larger writes cost fewer system calls.
+constexpr size_t kWriteBytes = 256 << 10;
+
+}  // namespace
+
+CopyQueue::CopyQueue(const std::vector<PlannedTable>& plan, const std::vector<CopyTask>& tasks,
+                     LoadProgress& progress) {
+  std::map<size_t, TableProgress*> shown;
+  for (const auto& task : tasks) {
+    const auto& table = plan[task.table];
+    auto& row = shown[task.table];
+    if (row == nullptr) row = &progress.AddTable(table.schema + "." + table.name, table.bytes);
+    entries_.push_back({&table, task, row});
+    ++open_[&table];
+  }
+}
+
+const CopyQueue::Entry* CopyQueue::Next() {
+  const std::lock_guard lock(mutex_);
+  return next_ < entries_.size() ? &entries_[next_++] : nullptr;
+}
+
+bool CopyQueue::Finish(const Entry& entry) {
+  const std::lock_guard lock(mutex_);
+  return --open_[entry.table] == 0;
+}
+
+void PrepareLoadSession(pg::Connection& green) {
+  green.Exec("SET synchronous_commit = off");
+  if (pg::MaySetReplicaRole(green)) green.Exec("SET session_replication_role = replica");
+}
+
+TableCopier::TableCopier(const pg::ConnInfo& source, const pg::ConnInfo& target,
+                         const pg::SessionOptions& session, std::string deployment,
+                         SnapshotPoint point)
+    : deployment_(std::move(deployment)),
+      point_(std::move(point)),
+      blue_(source, session),
+      green_(target, session) {
+  PrepareLoadSession(green_);
+  buffer_.reserve(2 * kWriteBytes);
+}
+
+void TableCopier::Empty(pg::Connection& green, const PlannedTable& table) {
+  green.Exec((table.has_references ? "DELETE FROM " : "TRUNCATE ") + table.only() +
+             table.qualified());
+}
+
+void TableCopier::Run(CopyQueue& queue) {
+  while (const auto* entry = queue.Next()) {
+    const auto& table = *entry->table;
+    entry->progress->is_started.store(true);
+    try {
+      blue_.Exec("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+      blue_.Exec("SET TRANSACTION SNAPSHOT " + pg::QuoteLiteral(point_.snapshot));
+      if (entry->task.pages) {
+        CopyPart(*entry);
+      } else {
+        CopyWhole(*entry);
+      }
+      blue_.Exec("COMMIT");
+    } catch (pg::Error& error) {
+      error.AddContext(fmt::format("table {}.{}", table.schema, table.name));
+      throw;
+    }
+    if (!queue.Finish(*entry)) continue;
+    const uint64_t rows = entry->progress->rows.load();
+    const uint64_t bytes = entry->progress->bytes.load();
+    if (entry->task.pages) SetCopied(green_, deployment_, table, point_.lsn, rows, bytes);
+    entry->progress->is_done.store(true);
+    spdlog::info("table {}.{} copied rows={} bytes={}", table.schema, table.name, rows, bytes);
+  }
+}
+
+// Emptied, copied and marked in one transaction: rows are frozen at once, and a crash leaves
+// nothing half done.
+void TableCopier::CopyWhole(const CopyQueue::Entry& entry) {
+  const auto& table = *entry.table;
+  green_.Exec("BEGIN");
+  Empty(green_, table);
+  Pump(entry, table.may_freeze);
+  SetCopied(green_, deployment_, table, point_.lsn, entry.progress->rows.load(),
+            entry.progress->bytes.load());
+  green_.Exec("COMMIT");
+}
+
+void TableCopier::CopyPart(const CopyQueue::Entry& entry) {
+  green_.Exec("BEGIN");
+  Pump(entry, false);
+  green_.Exec("COMMIT");
+}
+
+void TableCopier::Pump(const CopyQueue::Entry& entry, bool freeze) {
+  pg::CopyOut out(blue_, CopyOutSql(*entry.table, entry.task));
+  pg::CopyIn in(green_, CopyInSql(*entry.table, freeze));
+  const auto write = [&] {
+    in.Write(buffer_);
+    entry.progress->bytes += buffer_.size();
+    buffer_.clear();
+  };
+  buffer_.clear();
+  while (const auto chunk = out.Next()) {
+    buffer_.append(*chunk);
+    if (buffer_.size() >= kWriteBytes) write();
+  }
+  if (!buffer_.empty()) write();
+  const uint64_t taken = in.Finish();
+  if (taken != out.rows()) {
+    throw pg::ProtocolError(
+        fmt::format("green took {} rows of the {} that blue sent", taken, out.rows()));
+  }
+  entry.progress->rows += taken;
+}
+
+}  // namespace pgteal::pipeline

@@ -1,0 +1,78 @@
+#ifndef PGTEAL_PIPELINE_TABLE_COPY_H_
+#define PGTEAL_PIPELINE_TABLE_COPY_H_
+
+#include <atomic>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "pg/connection.h"
+#include "pg/lsn.h"
+#include "pipeline/copy_plan.h"
+#include "pipeline/load_progress.h"
+
+namespace pgteal::pipeline {
+
+// What all workers of a copy share: the tasks and how far each table is. Thread-safe.
+class CopyQueue {
+ public:
+  struct Entry {
+    const PlannedTable* table;
+    CopyTask task;
+    TableProgress* progress;
+  };
+
+  CopyQueue(const std::vector<PlannedTable>& plan, const std::vector<CopyTask>& tasks,
+            LoadProgress& progress);
+  // Null when there is nothing left to begin.
+  const Entry* Next();
+  // True for the last task of its table.
+  bool Finish(const Entry& entry);
+
+ private:
+  std::vector<Entry> entries_;
+  std::mutex mutex_;
+  size_t next_ = 0;                             // protected by mutex_
+  std::map<const PlannedTable*, size_t> open_;  // protected by mutex_
+};
+
+struct SnapshotPoint {
+  std::string snapshot;  // exported by a session that stays as it is
+  pg::Lsn lsn;           // everything committed up to here is in it, and nothing else
+};
+
+// One worker: a session on each side, and COPY's bytes from one to the other without looking at
+// them. One thread.
+class TableCopier {
+ public:
+  TableCopier(const pg::ConnInfo& source, const pg::ConnInfo& target,
+              const pg::SessionOptions& session, std::string deployment, SnapshotPoint point);
+
+  // Empties a table that an interrupted copy may have left rows in.
+  static void Empty(pg::Connection& green, const PlannedTable& table);
+
+  // Copies until the queue is empty.
+  void Run(CopyQueue& queue);
+
+ private:
+  void CopyWhole(const CopyQueue::Entry& entry);
+  void CopyPart(const CopyQueue::Entry& entry);
+  // Returns the rows.
+  void Pump(const CopyQueue::Entry& entry, bool freeze);
+
+  const std::string deployment_;
+  const SnapshotPoint point_;
+  pg::Connection blue_;
+  pg::Connection green_;
+  std::string buffer_;
+};
+
+// For sessions that load: no waiting for WAL, no triggers and foreign keys where our role may.
+void PrepareLoadSession(pg::Connection& green);
+
+}  // namespace pgteal::pipeline
+
+#endif  // PGTEAL_PIPELINE_TABLE_COPY_H_

@@ -1,0 +1,68 @@
+#include "pipeline/table_state.h"
+
+#include "applier/schema.h"
+
+namespace pgteal::pipeline {
+
+std::map<TableKey, TableState> ReadTableStates(pg::Connection& green, const std::string& name) {
+  std::map<TableKey, TableState> states;
+  const auto rows = green.Exec(
+      "SELECT schema_name, table_name, phase, ready_lsn FROM pgteal.table_state"
+      " WHERE deployment = $1",
+      {name});
+  for (int i = 0; i < rows.rows(); ++i) {
+    TableState state{.phase = rows.String(i, 2), .ready_lsn = std::nullopt};
+    if (!rows.IsNull(i, 3)) state.ready_lsn = rows.LsnAt(i, 3);
+    states[{rows.String(i, 0), rows.String(i, 1)}] = state;
+  }
+  return states;
+}
+
+void AddTableStates(pg::Connection& green, const std::string& name,
+                    const std::vector<PlannedTable>& plan) {
+  green.Exec("BEGIN");
+  for (const auto& table : plan) {
+    green.Exec(
+        "INSERT INTO pgteal.table_state (deployment, schema_name, table_name, phase)"
+        " VALUES ($1, $2, $3, 'pending') ON CONFLICT DO NOTHING",
+        {name, table.schema, table.name});
+  }
+  green.Exec("COMMIT");
+}
+
+void SetCopying(pg::Connection& green, const std::string& name, const PlannedTable& table) {
+  green.Exec(
+      "UPDATE pgteal.table_state SET phase = 'copying', copied_rows = 0, copied_bytes = 0,"
+      " ready_lsn = NULL, updated_at = clock_timestamp()"
+      " WHERE deployment = $1 AND schema_name = $2 AND table_name = $3",
+      {name, table.schema, table.name});
+}
+
+void SetCopied(pg::Connection& green, const std::string& name, const PlannedTable& table,
+               pg::Lsn ready_lsn, uint64_t rows, uint64_t bytes) {
+  green.Exec(
+      "UPDATE pgteal.table_state SET phase = 'copied', ready_lsn = $4, copied_rows = $5,"
+      " copied_bytes = $6, updated_at = clock_timestamp()"
+      " WHERE deployment = $1 AND schema_name = $2 AND table_name = $3",
+      {name, table.schema, table.name, ready_lsn.ToString(), std::to_string(rows),
+       std::to_string(bytes)});
+}
+
+void SetAllReady(pg::Connection& green, const std::string& name) {
+  green.Exec(
+      "UPDATE pgteal.table_state SET phase = 'ready', updated_at = clock_timestamp()"
+      " WHERE deployment = $1 AND phase = 'copied'",
+      {name});
+}
+
+std::string DeploymentState(pg::Connection& green, const std::string& name) {
+  if (!applier::HasSchema(green)) return "";
+  const auto row = green.Exec("SELECT state FROM pgteal.deployment WHERE name = $1", {name});
+  return row.is_empty() ? "" : row.String(0, 0);
+}
+
+void SetDeploymentState(pg::Connection& green, const std::string& name, const std::string& state) {
+  green.Exec("UPDATE pgteal.deployment SET state = $2 WHERE name = $1", {name, state});
+}
+
+}  // namespace pgteal::pipeline

@@ -1,0 +1,45 @@
+#ifndef PGTEAL_PIPELINE_TABLE_STATE_H_
+#define PGTEAL_PIPELINE_TABLE_STATE_H_
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pg/connection.h"
+#include "pg/lsn.h"
+#include "pipeline/copy_plan.h"
+
+namespace pgteal::pipeline {
+
+// pgteal.table_state on green: how far each table of a load is. It survives us: the same command
+// goes on from it. Phases: pending, copying, copied, ready. A table that is copied holds blue's
+// rows as of its ready_lsn, and the stream leaves out what was committed up to there.
+struct TableState {
+  std::string phase;
+  std::optional<pg::Lsn> ready_lsn;
+};
+using TableKey = std::pair<std::string, std::string>;  // schema, name
+std::map<TableKey, TableState> ReadTableStates(pg::Connection& green, const std::string& name);
+
+inline bool IsCopied(const TableState& state) {
+  return state.phase == "copied" || state.phase == "ready";
+}
+
+// Rows for tables that have none yet, as pending.
+void AddTableStates(pg::Connection& green, const std::string& name,
+                    const std::vector<PlannedTable>& plan);
+// Inside the transaction that writes (or empties) the table, or after it.
+void SetCopying(pg::Connection& green, const std::string& name, const PlannedTable& table);
+void SetCopied(pg::Connection& green, const std::string& name, const PlannedTable& table,
+               pg::Lsn ready_lsn, uint64_t rows, uint64_t bytes);
+void SetAllReady(pg::Connection& green, const std::string& name);
+
+// pgteal.deployment.state: schema, copying, indexing, streaming.
+std::string DeploymentState(pg::Connection& green, const std::string& name);  // empty: none
+void SetDeploymentState(pg::Connection& green, const std::string& name, const std::string& state);
+
+}  // namespace pgteal::pipeline
+
+#endif  // PGTEAL_PIPELINE_TABLE_STATE_H_

@@ -1,0 +1,158 @@
+#include "pipeline/target_schema.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <thread>
+#include <utility>
+
+#include "pg/error.h"
+
+namespace pgteal::pipeline {
+namespace {
+
+constexpr const char* kForeignKeyViolation = "23503";
+constexpr const char* kNotPopulated = "55000";
+
+// Says that an object is there: a relation, any object, a second primary key, an index that serves
+// a constraint already; a function, a schema.
+bool MeansExists(const std::string& sqlstate) {
+  constexpr std::array<const char*, 6> kStates = {"42P07", "42710", "42P16",
+                                                  "55000", "42723", "42P06"};
+  return std::any_of(kStates.begin(), kStates.end(),
+                     [&](const char* state) { return sqlstate == state; });
+}
+
+// A gigabyte for one build is plenty; an eighth of what green's configuration takes for its memory
+// is a safe guess for all of them.
+std::string BuildMemorySql(size_t jobs) {
+  return fmt::format(
+      "SELECT set_config('maintenance_work_mem', greatest(m.setting::bigint,"
+      " least(1048576, c.setting::bigint * current_setting('block_size')::bigint / 1024 / 8 / {}))"
+      "::text || 'kB', false) FROM pg_settings AS m, pg_settings AS c"
+      " WHERE m.name = 'maintenance_work_mem' AND c.name = 'effective_cache_size'",
+      jobs);
+}
+
+}  // namespace
+
+TargetSchema::TargetSchema(const Deployment& deployment, const TargetSchemaOptions& options,
+                           Supervisor& supervisor, LoadProgress& progress)
+    : deployment_(deployment),
+      options_(options),
+      supervisor_(supervisor),
+      progress_(progress),
+      green_(deployment.target, SessionOptions()) {}
+
+pg::SessionOptions TargetSchema::SessionOptions() const {
+  auto session = SessionOptionsFor("schema", deployment_.name, &supervisor_.interrupt());
+  // As pg_restore does: a body may name what comes later. Nothing here waits for WAL.
+  session.settings = {{"check_function_bodies", "off"}, {"synchronous_commit", "off"}};
+  return session;
+}
+
+void TargetSchema::Execute(pg::Connection& green, const Statement& statement) const {
+  try {
+    green.Exec(statement.sql);
+  } catch (pg::ServerError& error) {
+    if (options_.is_resumed && MeansExists(error.sqlstate())) return;
+    error.AddContext(statement.what);
+    throw;
+  }
+}
+
+void TargetSchema::ExecuteAll(const std::vector<Statement>& statements) {
+  for (const auto& statement : statements) Execute(green_, statement);
+}
+
+void TargetSchema::CreatePreData(const std::vector<DumpItem>& items) {
+  for (const auto& item : items) {
+    Execute(green_, {.what = item.type + " " + item.name, .sql = item.settings + item.sql});
+  }
+}
+
+// `body` gets a session of its own thread, a statement, and how many are still to come.
+template <typename Body>
+void TargetSchema::InParallel(const std::vector<Statement>& statements, Body body) {
+  std::atomic<size_t> next = 0;
+  std::vector<std::jthread> workers;
+  const auto work = [&] {
+    pg::Connection green(deployment_.target, SessionOptions());
+    green.Exec(BuildMemorySql(options_.jobs));
+    for (size_t i = next++; i < statements.size(); i = next++) {
+      body(green, statements[i], statements.size() - i - 1);
+    }
+  };
+  for (size_t i = 0; i < std::min(options_.jobs, statements.size()); ++i) {
+    workers.push_back(supervisor_.Start(work, [this] { supervisor_.interrupt().Raise(); }));
+  }
+  workers.clear();
+  if (supervisor_.has_failed()) throw pg::Interrupted();
+}
+
+void TargetSchema::BuildIndexes(const PostDataPlan& plan) {
+  ExecuteAll(plan.parents);
+  progress_.indexes_total.store(static_cast<uint32_t>(plan.builds.size()));
+  InParallel(plan.builds, [this](pg::Connection& green, const Statement& build, size_t left) {
+    // While there is an index for each job, workers of a single build would only be in the way.
+    green.Exec(left + 1 >= options_.jobs ? "SET max_parallel_maintenance_workers = 0"
+                                         : "RESET max_parallel_maintenance_workers");
+    const auto began = Clock::now();
+    Execute(green, build);
+    ++progress_.indexes_done;
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
+    spdlog::debug("{} built ms={}", build.what, took.count());
+  });
+  ExecuteAll(plan.attachments);
+}
+
+bool TargetSchema::AddConstraints(const PostDataPlan& plan, bool has_one_snapshot) {
+  ExecuteAll(plan.constraints);
+  std::atomic<bool> is_postponed = false;
+  InParallel(plan.validations, [&](pg::Connection& green, const Statement& check, size_t) {
+    try {
+      Execute(green, check);
+    } catch (const pg::ServerError& error) {
+      if (has_one_snapshot || error.sqlstate() != kForeignKeyViolation) throw;
+      is_postponed.store(true);
+    }
+  });
+  return is_postponed.load();
+}
+
+void TargetSchema::CreateRest(const PostDataPlan& plan) { ExecuteAll(plan.rest); }
+
+void TargetSchema::RefreshViews(pg::Connection& blue) {
+  const auto rows = blue.Exec(
+      "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) FROM pg_class AS c"
+      " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+      " WHERE c.relkind = 'm' AND c.relispopulated ORDER BY c.oid");
+  std::vector<std::string> views;
+  for (int i = 0; i < rows.rows(); ++i) views.push_back(rows.String(i, 0));
+  while (!views.empty()) {
+    std::vector<std::string> waiting;
+    for (const auto& view : views) {
+      try {
+        green_.Exec("REFRESH MATERIALIZED VIEW " + view);
+      } catch (const pg::ServerError& error) {
+        if (green_.is_broken()) throw;
+        // Reads a view that is still empty, or has a reason of its own: the log tells.
+        if (error.sqlstate() != kNotPopulated) {
+          spdlog::warn("materialized view {} is not populated on green: {}", view, error.what());
+        } else {
+          waiting.push_back(view);
+        }
+      }
+    }
+    if (waiting.size() == views.size()) {
+      for (const auto& view : waiting) spdlog::warn("materialized view {} stays empty", view);
+      return;
+    }
+    views = std::move(waiting);
+  }
+}
+
+}  // namespace pgteal::pipeline

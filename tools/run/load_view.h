@@ -1,0 +1,39 @@
+#ifndef PGTEAL_TOOLS_RUN_LOAD_VIEW_H_
+#define PGTEAL_TOOLS_RUN_LOAD_VIEW_H_
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "pipeline/load_progress.h"
+
+namespace pgteal::tools {
+
+// Shows a load: on a terminal a bar for each table under way, redrawn in place, elsewhere a log
+// line at intervals. At the end the phases and how long they took. Main thread.
+class LoadView {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  LoadView(bool is_terminal, std::chrono::milliseconds log_interval);
+  ~LoadView();
+  LoadView(const LoadView&) = delete;
+  LoadView& operator=(const LoadView&) = delete;
+
+  void Show(const pipeline::LoadProgress& progress);
+
+ private:
+  std::vector<std::string> Lines(const pipeline::LoadProgress& progress, double seconds);
+  void Draw(const std::vector<std::string>& lines);
+
+  const bool is_terminal_;
+  const std::chrono::milliseconds interval_;
+  Clock::time_point last_shown_;
+  uint64_t last_bytes_ = 0;
+  size_t drawn_ = 0;  // lines on the terminal that the next drawing replaces
+  std::vector<std::string> phases_;
+};
+
+}  // namespace pgteal::tools
+
+#endif  // PGTEAL_TOOLS_RUN_LOAD_VIEW_H_
