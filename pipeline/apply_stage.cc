@@ -101,8 +101,12 @@ void ApplyStage::LaneFailed() noexcept {
 }
 
 void ApplyStage::Tick() {
-  PollFlush();
-  ResolveStall();
+  try {
+    PollFlush();
+    ResolveStall();
+  } catch (const pg::Interrupted&) {
+    // A lane failed while green was asked. Its error is what ends the session.
+  }
 }
 
 void ApplyStage::PollFlush() {

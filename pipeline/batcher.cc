@@ -47,10 +47,8 @@ void Batcher::TakeTransactions() {
       if (builder_.Add(carried_) == BatchBuilder::Added::kNeedsNext) break;
     } catch (...) {
       // What came before it is sound and goes to green first.
-      if (!builder_.is_empty()) {
-        while (FreeLane() == nullptr) ring_.not_empty().Wait(NextLook());
-        Dispatch(*FreeLane());
-      }
+      WaitForCommits();
+      if (!builder_.is_empty() && FreeLane() != nullptr) Dispatch(*FreeLane());
       WaitForCommits();
       throw;
     }
@@ -87,7 +85,10 @@ void Batcher::Dispatch(Lane& lane) {
 }
 
 void Batcher::WaitForCommits() {
-  while (order_.committed() < dispatched_ && !is_stopping_.load(std::memory_order_acquire)) {
+  const auto is_waiting = [this] {
+    return order_.committed() < dispatched_ || FreeLane() == nullptr;
+  };
+  while (is_waiting() && !is_stopping_.load(std::memory_order_acquire)) {
     ring_.not_empty().Wait(Clock::now() + std::chrono::milliseconds(100));
   }
 }

@@ -172,11 +172,15 @@ void Session::LookAtSource() {
   const auto now = Clock::now();
   if (now < next_source_look_) return;
   next_source_look_ = now + kSourceLook;
-  source_lsn_ = blue_
-                    ->Exec(
-                        "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
-                        " ELSE pg_current_wal_flush_lsn() END")
-                    .LsnAt(0, 0);
+  try {
+    source_lsn_ = blue_
+                      ->Exec(
+                          "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
+                          " ELSE pg_current_wal_flush_lsn() END")
+                      .LsnAt(0, 0);
+  } catch (const pg::Interrupted&) {
+    // A lane failed while blue was asked. Its error is what ends the session.
+  }
 }
 
 // Stops everything in order: no new batches, the batches in hand commit, what they made durable is

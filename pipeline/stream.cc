@@ -24,11 +24,9 @@ Stream::Stream(Deployment deployment, StreamOptions options)
 Session::End Stream::Run(const std::atomic<bool>& stop, const Session::Watch& watch) {
   while (true) {
     bool was_streaming = false;
-    pg::Lsn first_applied;
     const auto watch_progress = [&](const SessionView& view) {
-      if (!was_streaming) first_applied = view.progress.applied();
       was_streaming = true;
-      if (view.progress.applied() > first_applied) backoff_ = options_.backoff_min;
+      NoteProgress(view.progress.applied());
       watch(view);
     };
     try {
@@ -63,6 +61,12 @@ Stream::Next Stream::Judge(bool was_streaming) {
                  error.hint().empty() ? "" : ". ", error.hint());
   }
   return Next::kRetry;
+}
+
+// A session may end between two looks: what it committed is then seen at the next one's start.
+void Stream::NoteProgress(pg::Lsn applied) {
+  if (seen_applied_.is_valid() && applied > seen_applied_) backoff_ = options_.backoff_min;
+  seen_applied_ = applied;
 }
 
 void Stream::BackOff(const std::atomic<bool>& stop) {

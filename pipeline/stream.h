@@ -22,6 +22,7 @@ class Stream {
 
   // Judges the exception being handled: returns if it is worth another session, else rethrows.
   Next Judge(bool was_streaming);
+  void NoteProgress(pg::Lsn applied);
   void BackOff(const std::atomic<bool>& stop);
 
   const Deployment deployment_;
@@ -29,6 +30,7 @@ class Stream {
   SpoolFolder spool_;
   SessionState state_;
   std::chrono::milliseconds backoff_;
+  pg::Lsn seen_applied_;  // at the last look, of this session or of one before
 };
 
 }  // namespace pgteal::pipeline
