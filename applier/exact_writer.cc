@@ -202,8 +202,11 @@ ExactWriter::Found ExactWriter::TryOne(const Change& change, const TargetRelatio
 void ExactWriter::Overwrite(const Change& change, const TargetRelation& target, Found found) {
   const ColumnValue* row = change.new_tuple.values;
   if (found == Found::kViolation) {
-    if (change.kind == ChangeKind::kInsert && !target.key.empty()) rows_.Delete(target, row);
-    for (const auto& unique : target.unique_keys) rows_.DeleteOthers(target, unique, row);
+    const bool takes_key = change.kind == ChangeKind::kInsert || MovesKey(change, target);
+    if (takes_key && !target.key.empty()) rows_.Delete(target, row);
+    for (const auto& unique : target.unique_keys) {
+      rows_.DeleteOthers(target, unique, row, OldRow(change));
+    }
     Send(change, target);
   } else if (change.kind == ChangeKind::kUpdate) {
     if (HasUnchanged(change)) {

@@ -78,13 +78,14 @@ size_t RowWriter::Delete(const TargetRelation& target, Values old_row) {
   return Send(DeleteRowSql(target, condition));
 }
 
-size_t RowWriter::DeleteOthers(const TargetRelation& target, const ColumnList& unique, Values row) {
+size_t RowWriter::DeleteOthers(const TargetRelation& target, const ColumnList& unique, Values row,
+                               Values own_row) {
   AddParams(target, unique, row, true);
   std::string condition = MatchSql(target, unique, row, false, 1);
   if (!target.key.empty()) {
     const size_t first = static_cast<size_t>(params_.count()) + 1;
-    AddParams(target, target.key, row, true);
-    condition += fmt::format(" AND NOT ({})", MatchSql(target, target.key, row, false, first));
+    AddParams(target, target.key, own_row, true);
+    condition += fmt::format(" AND NOT ({})", MatchSql(target, target.key, own_row, false, first));
   }
   return Send(DeleteRowSql(target, condition));
 }

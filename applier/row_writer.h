@@ -29,7 +29,8 @@ class RowWriter {
   size_t Update(const TargetRelation& target, Values old_row, Values row, bool moves_key);
   size_t Delete(const TargetRelation& target, Values old_row);
   // Deletes whatever row holds the values of `row` in these columns, other than the row of its key.
-  size_t DeleteOthers(const TargetRelation& target, const ColumnList& unique, Values row);
+  size_t DeleteOthers(const TargetRelation& target, const ColumnList& unique, Values row,
+                      Values own_row);
 
  private:
   void AddParams(const TargetRelation& target, const ColumnList& columns, Values row,
