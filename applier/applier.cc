@@ -14,6 +14,9 @@
 namespace pgteal::applier {
 namespace {
 
+// What a binary COPY gets for rows of another shape: the table has been altered on green.
+constexpr std::string_view kProtocolViolation = "08P01";
+
 ChangeOrigin OriginOf(const Batch& batch) {
   const auto& last = *batch.transactions.back();
   return {.xid = last.xid, .end_lsn = last.end_lsn};
@@ -139,6 +142,10 @@ Applier::Attempt Applier::Try(Work work, bool is_exact) {
     throw;
   } catch (const pg::ServerError& error) {
     if (connection_.is_broken()) throw;
+    if (error.sqlstate() == kProtocolViolation) {
+      throw pg::ConnectionLost(fmt::format(
+          "green's columns are not those we began with, they are read again: {}", error.what()));
+    }
     if (pg::Judge(error.sqlstate()).verdict == pg::Verdict::kRetry) {
       spdlog::debug("a batch is repeated: {}", error.what());
       RollBack();
