@@ -21,14 +21,6 @@ class Resume : public StreamTest {
     return green().Scalar("SELECT string_agg(id::text, ' ' ORDER BY id) FROM t");
   }
   std::string BlueLsn() { return blue().Scalar("SELECT pg_current_wal_insert_lsn()"); }
-  // Through other conninfos than the pair's; empty: the pair's.
-  int RunVia(const std::string& blue_info, const std::string& green_info, std::string* log) {
-    const auto run =
-        db_.PgtealVia(blue_info, green_info, {"run", "--copy", "none", "--until-caught-up"});
-    const int code = run->WaitExit().value_or(-1);
-    *log = run->Log();
-    return code;
-  }
 };
 
 TEST_F(Resume, UntilAnLsnCutsExactlyThere) {
@@ -147,9 +139,8 @@ TEST_F(Resume, AnotherBlueIsRefused) {
 }
 
 TEST_F(Resume, BlueAsGreenIsRefused) {
-  std::string log;
-  EXPECT_EQ(RunVia("", db_.clusters().blue().TcpConnInfo(db_.name()), &log), 3);
-  EXPECT_THAT(log, testing::HasSubstr("same database"));
+  EXPECT_EQ(RunVia("", db_.clusters().blue().TcpConnInfo(db_.name())), 3);
+  EXPECT_THAT(Log(), testing::HasSubstr("same database"));
 }
 
 TEST_F(Resume, ATableThatGreenHasNotIsNamed) {
@@ -173,37 +164,34 @@ TEST_F(Resume, AMissingPrivilegeIsNamed) {
                "; GRANT ALL ON ALL SEQUENCES IN SCHEMA pgteal TO " + role +
                "; GRANT ALL ON log TO " + role + "; GRANT SELECT ON t TO " + role);
   Insert(1);
-  std::string log;
-  EXPECT_EQ(RunVia("", db_.GreenInfo() + " user=" + role, &log), 3);
-  EXPECT_THAT(log, testing::AllOf(testing::HasSubstr("public.t"), testing::HasSubstr("GRANT")));
+  EXPECT_EQ(RunVia("", db_.GreenInfo() + " user=" + role), 3);
+  EXPECT_THAT(Log(), testing::AllOf(testing::HasSubstr("public.t"), testing::HasSubstr("GRANT")));
   green().Exec("GRANT ALL ON t TO " + role);
-  EXPECT_EQ(RunVia("", db_.GreenInfo() + " user=" + role, &log), 0) << log;
+  EXPECT_EQ(RunVia("", db_.GreenInfo() + " user=" + role), 0) << Log();
   EXPECT_TRUE(db_.Equal());
   green().Exec("DROP OWNED BY " + role + "; DROP ROLE " + role);
 }
 
 TEST_F(Resume, ARoleThatMayNotReplicateIsTold) {
   blue().Exec("CREATE ROLE nobody_" + db_.name() + " LOGIN");
-  std::string log;
-  EXPECT_EQ(RunVia(db_.BlueInfo() + " user=nobody_" + db_.name(), "", &log), 3);
-  EXPECT_THAT(log, testing::HasSubstr("REPLICATION"));
+  EXPECT_EQ(RunVia(db_.BlueInfo() + " user=nobody_" + db_.name(), ""), 3);
+  EXPECT_THAT(Log(), testing::HasSubstr("REPLICATION"));
   blue().Exec("DROP ROLE nobody_" + db_.name());
 }
 
 TEST_F(Resume, ConnectionsThatCannotBeMade) {
-  std::string log;
   const std::string secret = " password=geheim";
   const std::string nowhere = "host=127.0.0.1 port=1 dbname=x user=postgres connect_timeout=5";
-  EXPECT_EQ(RunVia(nowhere + secret, "", &log), 1);
-  EXPECT_THAT(log, testing::Not(testing::HasSubstr("geheim")));
-  EXPECT_EQ(RunVia("", nowhere + secret, &log), 1);
-  EXPECT_THAT(log, testing::Not(testing::HasSubstr("geheim")));
-  EXPECT_EQ(RunVia("", db_.clusters().green().ConnInfo("no_such_db") + secret, &log), 1);
-  EXPECT_THAT(log, testing::HasSubstr("no_such_db"));
-  EXPECT_EQ(RunVia("", db_.GreenInfo() + " user=no_such_role" + secret, &log), 1);
-  EXPECT_THAT(log, testing::HasSubstr("no_such_role"));
-  EXPECT_EQ(RunVia("not a conninfo" + secret, "", &log), 2);
-  EXPECT_THAT(log, testing::Not(testing::HasSubstr("geheim")));
+  EXPECT_EQ(RunVia(nowhere + secret, ""), 1);
+  EXPECT_THAT(Log(), testing::Not(testing::HasSubstr("geheim")));
+  EXPECT_EQ(RunVia("", nowhere + secret), 1);
+  EXPECT_THAT(Log(), testing::Not(testing::HasSubstr("geheim")));
+  EXPECT_EQ(RunVia("", db_.clusters().green().ConnInfo("no_such_db") + secret), 1);
+  EXPECT_THAT(Log(), testing::HasSubstr("no_such_db"));
+  EXPECT_EQ(RunVia("", db_.GreenInfo() + " user=no_such_role" + secret), 1);
+  EXPECT_THAT(Log(), testing::HasSubstr("no_such_role"));
+  EXPECT_EQ(RunVia("not a conninfo" + secret, ""), 2);
+  EXPECT_THAT(Log(), testing::Not(testing::HasSubstr("geheim")));
   EXPECT_EQ(Run({"--until-lsn", "nonsense"}), 2);
 }
 

@@ -32,6 +32,13 @@ class StreamTest : public PairTest {
     process_ = Launch(args);
     return process_->WaitExit(std::chrono::seconds(120)).value_or(-1);
   }
+  // The same through other conninfos; an empty one is the pair's.
+  int RunVia(const std::string& blue_info, const std::string& green_info, const Args& args = {}) {
+    Args all = {"--log-level", "debug", "run", "--copy", "none", "--until-caught-up"};
+    all.insert(all.end(), args.begin(), args.end());
+    process_ = db_.PgtealVia(blue_info, green_info, all);
+    return process_->WaitExit().value_or(-1);
+  }
   int RunUntilCaughtUp(Args args = {}) {
     args.emplace_back("--until-caught-up");
     return Run(args);

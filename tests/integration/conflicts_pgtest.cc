@@ -1,0 +1,122 @@
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/integration/stream_test.h"
+
+namespace pgteal::tests {
+namespace {
+
+constexpr const char* kSecret = "geheim4711";
+
+class Conflicts : public StreamTest {
+ protected:
+  void SetUp() override {
+    ExecBoth(
+        "CREATE TABLE t(id int PRIMARY KEY, mail text UNIQUE, v text);"
+        "CREATE TABLE other(id int PRIMARY KEY)");
+    ASSERT_NO_FATAL_FAILURE(Bootstrap());
+    blue().Exec(std::string("INSERT INTO t SELECT g, '") + kSecret + "' || g, '" + kSecret +
+                "' FROM generate_series(1, 10) AS g");
+    ASSERT_NO_FATAL_FAILURE(Apply());
+  }
+  std::string Recorded() {
+    return green().Scalar(
+        "SELECT coalesce(string_agg(operation || ' ' || reason || ' ' || "
+        "resolution, ', ' ORDER BY id), '') FROM pgteal.conflict");
+  }
+};
+
+struct Case {
+  const char* name;
+  const char* green;      // what somebody did to green
+  const char* blue;       // what blue does then
+  const char* operation;  // as the message calls it
+  const char* state;      // SQLSTATE, or words
+};
+
+const Case kCases[] = {
+    {"UpdateOfAMissingRow", "DELETE FROM t WHERE id = 3",
+     "UPDATE t SET v = 'geheim4711x' WHERE id = 3", "update", "green does not hold the row"},
+    {"DeleteOfAMissingRow", "DELETE FROM t WHERE id = 3", "DELETE FROM t WHERE id = 3", "delete",
+     "green does not hold the row"},
+    {"InsertOfADuplicate", "INSERT INTO t VALUES (77, 'geheim4711green', 'green')",
+     "INSERT INTO t VALUES (77, 'geheim4711blue', 'blue')", "insert", "23505"},
+    {"InsertOfASecondKeysDuplicate", "INSERT INTO t VALUES (78, 'geheim4711x', 'green')",
+     "INSERT INTO t VALUES (77, 'geheim4711x', 'blue')", "insert", "23505"},
+    {"UpdateToASecondKeysDuplicate", "INSERT INTO t VALUES (78, 'geheim4711x', 'green')",
+     "UPDATE t SET mail = 'geheim4711x' WHERE id = 3", "update", "23505"},
+    {"KeyMovedOntoARowOfGreens", "INSERT INTO t VALUES (77, 'geheim4711green', 'green')",
+     "UPDATE t SET id = 77 WHERE id = 3", "update", "23505"},
+};
+
+class ConflictKinds : public Conflicts, public testing::WithParamInterface<Case> {
+ protected:
+  void Collide() {
+    green().Exec(GetParam().green);
+    blue().Exec("INSERT INTO other VALUES (1)");
+    blue().Exec(GetParam().blue);
+    blue().Exec("INSERT INTO other VALUES (2)");
+  }
+};
+
+TEST_P(ConflictKinds, StopAndAreNamedWithoutTheirValues) {
+  Collide();
+  EXPECT_EQ(RunUntilCaughtUp(), 1);
+  ExpectLogNames(
+      {"public.t", "key (id)", GetParam().operation, GetParam().state, "xid ", "lsn ", "hint"});
+  ExpectNotLogged(kSecret);
+  // What came before is there, nothing after it.
+  EXPECT_EQ(Recorded(), "");
+  EXPECT_EQ(green().Scalar("SELECT count(*) FROM other WHERE id = 2"), "0");
+}
+
+TEST_P(ConflictKinds, AreSkippedOnRequest) {
+  Collide();
+  ASSERT_NO_FATAL_FAILURE(Apply({"--on-conflict", "skip"}));
+  EXPECT_THAT(Recorded(), testing::StartsWith(GetParam().operation));
+  EXPECT_THAT(Recorded(), testing::EndsWith("skipped"));
+  ExpectNotLogged(kSecret);
+  EXPECT_EQ(green().Scalar("SELECT count(*) FROM other"), "2");
+  EXPECT_EQ(green().Scalar("SELECT count(*) FROM pgteal.conflict WHERE relation = 'public.t' AND"
+                           " xid > 0 AND end_lsn > '0/0' AND row_data ? 'id'"),
+            "1");
+}
+
+TEST_P(ConflictKinds, AreOverwrittenOnRequest) {
+  Collide();
+  ASSERT_NO_FATAL_FAILURE(ExpectApplied({"--on-conflict", "overwrite"}));
+  EXPECT_EQ(green().Scalar("SELECT count(*) FROM pgteal.conflict"), "1") << Recorded();
+  ExpectNotLogged(kSecret);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, ConflictKinds, testing::ValuesIn(kCases),
+                         [](const auto& kind) { return std::string(kind.param.name); });
+
+TEST_F(Conflicts, PoliciesLeaveSoundChangesAlone) {
+  for (const char* policy : {"skip", "overwrite"}) {
+    blue().Exec("UPDATE t SET v = v || 'x', id = id + 100");
+    blue().Exec("INSERT INTO t SELECT g, 'm' || g FROM generate_series(1, 50) AS g");
+    blue().Exec("DELETE FROM t WHERE id <= 50");
+    ASSERT_NO_FATAL_FAILURE(ExpectApplied({"--on-conflict", policy}));
+  }
+  EXPECT_EQ(Recorded(), "");
+}
+
+TEST_F(Conflicts, ManyOfThemInOneTransaction) {
+  green().Exec("DELETE FROM t WHERE id % 2 = 0");
+  blue().Exec("BEGIN; UPDATE t SET v = 'n'; UPDATE t SET v = 'o'; COMMIT");
+  ASSERT_NO_FATAL_FAILURE(ExpectApplied({"--on-conflict", "overwrite"}));
+  EXPECT_EQ(green().Scalar("SELECT count(*) FROM pgteal.conflict"), "5");
+}
+
+TEST_F(Conflicts, OnceMendedTheStopIsOver) {
+  green().Exec("CREATE TABLE saved AS SELECT * FROM t WHERE id = 3; DELETE FROM t WHERE id = 3");
+  blue().Exec("UPDATE t SET v = 'new' WHERE id = 3");
+  EXPECT_EQ(RunUntilCaughtUp(), 1);
+  green().Exec("INSERT INTO t SELECT * FROM saved");
+  ExpectApplied();
+}
+
+}  // namespace
+}  // namespace pgteal::tests
