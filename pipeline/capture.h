@@ -89,6 +89,10 @@ class Capture {
   uint64_t messages_ = 0;
   uint64_t synced_messages_ = 0;
   size_t unsynced_bytes_ = 0;
+  // Whether blue sends faster than it is worth to be woken for.
+  bool is_behind_ = false;
+  size_t window_bytes_ = 0;
+  Clock::time_point window_began_{};
   Clock::time_point last_sync_{};
   Clock::time_point last_mark_{};
 };
