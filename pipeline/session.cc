@@ -149,7 +149,9 @@ bool Session::WantsBinary() {
           " JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = p.tablename"
           " JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
           " JOIN pg_type AS t ON t.oid = a.atttypid"
-          " WHERE p.pubname = $1 AND (t.typtype <> 'b' OR t.oid >= 16384 OR t.typcategory = 'A'))",
+          " WHERE p.pubname = $1 AND (t.typtype <> 'b' OR t.oid >= 16384 OR t.typcategory = 'A'"
+          // regclass and its like: blue's oids mean nothing on green
+          " OR t.typname ~ '^reg'))",
           {deployment_.name})
       .Bool(0, 0);
 }
