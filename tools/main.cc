@@ -94,5 +94,6 @@ int main(int argc, char** argv) {
   pgteal::tools::AddCapture(&app, &exit_code);
   pgteal::tools::AddInspect(&app, &exit_code);
   pgteal::tools::AddReplay(&app, &exit_code);
+  pgteal::tools::AddCleanup(&app, &exit_code);
   return ParseAndRun(app, argc, argv, exit_code);
 }

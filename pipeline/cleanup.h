@@ -1,0 +1,20 @@
+#ifndef PGTEAL_PIPELINE_CLEANUP_H_
+#define PGTEAL_PIPELINE_CLEANUP_H_
+
+#include <string>
+#include <vector>
+
+#include "pipeline/options.h"
+
+namespace pgteal::pipeline {
+
+// Removes what a deployment left on both sides: the slots NAME and NAME_capture and the publication
+// on blue; read-only default, replication origins, the deployment's rows and, once no other
+// deployment is left, schema pgteal on green. What is not there is no error, so that an interrupted
+// cleanup is simply run again. Returns what was removed, one phrase each.
+// Throws Refused while a pgteal uses one of the slots.
+std::vector<std::string> CleanUp(const Deployment& deployment, const pg::SessionOptions& session);
+
+}  // namespace pgteal::pipeline
+
+#endif  // PGTEAL_PIPELINE_CLEANUP_H_
