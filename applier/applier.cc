@@ -198,7 +198,7 @@ bool Applier::WriteSpooled(decoder::Transaction& transaction) {
     resolver_.Learn(block);
     Plan plan;
     Folder folder(&plan);
-    resolver_.Fold(block, &folder);
+    resolver_.Fold(block, transaction.end_lsn, &folder);
     for (const auto& segment : plan.segments) {
       if (!WriteSegment(segment, true, origin)) return false;
     }
@@ -226,11 +226,12 @@ void Applier::WriteExactBlock(const decoder::ChangeBlock& block, const ChangeOri
   for (const auto& change : block.changes) {
     if (change.kind == decoder::ChangeKind::kMessage) continue;
     if (change.kind == decoder::ChangeKind::kTruncate) {
-      const TruncateWork work = resolver_.Truncate(change);
+      const TruncateWork work = resolver_.Truncate(change, origin.end_lsn);
       std::vector<const TargetRelation*> targets;
       for (const auto& target : work.targets) targets.push_back(target.get());
       if (!targets.empty()) exact_writer_.Truncate(targets, work.restart_identity, origin);
-    } else if (const auto& target = resolver_.Find(change.relation)) {
+    } else if (const auto& target = resolver_.Find(change.relation);
+               target && target->Takes(origin.end_lsn)) {
       exact_writer_.Apply(change, *target, origin);
     }
   }

@@ -291,6 +291,16 @@ void ChooseMode(const pg::Result& table, bool has_other_unique, bool replica_rol
   }
 }
 
+// Where the copy of a table stands (README, "Schema pgteal"); 0 when it was not copied by us.
+pg::Lsn ReadyLsn(pg::Connection& green, const decoder::Relation& source) {
+  if (green.Exec("SELECT pg_catalog.to_regclass('pgteal.table_state')").IsNull(0, 0)) return {};
+  const auto row = green.Exec(
+      "SELECT pg_catalog.max(ready_lsn) FROM pgteal.table_state"
+      " WHERE schema_name = $1 AND table_name = $2",
+      {source.schema, source.name});
+  return row.IsNull(0, 0) ? pg::Lsn{} : row.LsnAt(0, 0);
+}
+
 }  // namespace
 
 TargetCatalog::TargetCatalog(const pg::ConnInfo& target, const pg::SessionOptions& options,
@@ -338,6 +348,7 @@ std::shared_ptr<const TargetRelation> TargetCatalog::Read(
   }
   target->oid = {static_cast<uint32_t>(table.Int(0, 0))};
   target->is_partitioned = table.Text(0, 1) == "p";
+  target->ready_lsn = ReadyLsn(connection_, *source);
   const pg::TextParams oid = {table.String(0, 0)};
   MapColumns(connection_.Exec(kColumnsSql, oid), target.get());
   const auto indexes = ReadUnique(connection_.Exec(kUniqueSql, oid), *source);

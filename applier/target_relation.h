@@ -8,6 +8,7 @@
 
 #include "decoder/relation.h"
 #include "pg/ids.h"
+#include "pg/lsn.h"
 
 namespace pgteal::applier {
 
@@ -52,6 +53,9 @@ struct TargetRelation {
   std::string name;
   std::string qualified;  // quoted
   bool is_partitioned = false;
+  // Green's copy of the table holds everything that was committed up to here: transactions that end
+  // at it or before are not for this table. 0 when the table was not copied by us.
+  pg::Lsn ready_lsn;
   std::vector<TargetColumn> columns;  // one for each source column, same order
   std::vector<uint16_t> key;          // columns that identify a row; empty: no key
   std::vector<uint16_t> written;      // columns that are not generated on green
@@ -69,6 +73,8 @@ struct TargetRelation {
   // ONLY keeps children of an inheritance parent out; on a partitioned table it would hit nothing.
   std::string only() const { return is_partitioned ? "" : "ONLY "; }
   bool IsKey(size_t column) const;
+  // Whether a transaction with this end LSN is for this table.
+  bool Takes(pg::Lsn end_lsn) const { return !ready_lsn.is_valid() || end_lsn > ready_lsn; }
 };
 
 }  // namespace pgteal::applier

@@ -32,30 +32,33 @@ const std::shared_ptr<const TargetRelation>& TargetResolver::Find(
   return known_.at(relation).target;
 }
 
-void TargetResolver::Fold(const decoder::ChangeBlock& block, Folder* folder) const {
+void TargetResolver::Fold(const decoder::ChangeBlock& block, pg::Lsn end_lsn,
+                          Folder* folder) const {
   const decoder::Relation* last = nullptr;
   const std::shared_ptr<const TargetRelation>* target = nullptr;
+  bool is_for_us = false;
   for (const auto& change : block.changes) {
     if (change.kind == decoder::ChangeKind::kMessage) continue;
     if (change.kind == decoder::ChangeKind::kTruncate) {
-      TruncateWork work = Truncate(change);
+      TruncateWork work = Truncate(change, end_lsn);
       if (!work.targets.empty()) folder->AddTruncate(std::move(work));
       continue;
     }
     if (change.relation != last) {
       last = change.relation;
       target = &Find(last);
+      is_for_us = *target && (*target)->Takes(end_lsn);
     }
-    if (*target) folder->Add(change, *target);
+    if (is_for_us) folder->Add(change, *target);
   }
 }
 
-TruncateWork TargetResolver::Truncate(const decoder::Change& change) const {
+TruncateWork TargetResolver::Truncate(const decoder::Change& change, pg::Lsn end_lsn) const {
   TruncateWork work;
   work.restart_identity = change.truncate_options.restart_identity;
   for (uint32_t i = 0; i < change.truncated_count; ++i) {
     const auto& target = Find(change.truncated[i]);
-    if (target) work.targets.push_back(target);
+    if (target && target->Takes(end_lsn)) work.targets.push_back(target);
   }
   return work;
 }

@@ -23,9 +23,10 @@ class TargetResolver {
   // Of a learned block. Null for relations of pgteal's own schema, which are never applied.
   const std::shared_ptr<const TargetRelation>& Find(const decoder::Relation* relation) const;
 
-  // Adds every change of a learned block to the folder.
-  void Fold(const decoder::ChangeBlock& block, Folder* folder) const;
-  TruncateWork Truncate(const decoder::Change& change) const;
+  // Adds every change of a learned block to the folder, but for tables whose copy holds the
+  // transaction already: `end_lsn` is its end.
+  void Fold(const decoder::ChangeBlock& block, pg::Lsn end_lsn, Folder* folder) const;
+  TruncateWork Truncate(const decoder::Change& change, pg::Lsn end_lsn) const;
 
  private:
   struct Known {

@@ -53,7 +53,7 @@ BatchBuilder::Added BatchBuilder::Add(std::unique_ptr<decoder::Transaction>& tra
   batch_->change_count += transaction->change_count;
   batch_->transaction_count += transaction->xid.value == 0 ? 0 : 1;
   batch_->memory_bytes += transaction->memory_bytes();
-  resolver_.Fold(transaction->block, &*folder_);
+  resolver_.Fold(transaction->block, transaction->end_lsn, &*folder_);
   batch_->transactions.push_back(std::move(transaction));
   return Added::kAdded;
 }

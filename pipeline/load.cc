@@ -8,7 +8,6 @@
 #include "applier/schema.h"
 #include "pg/catalog.h"
 #include "pg/error.h"
-#include "pg/quote.h"
 #include "pipeline/large_objects.h"
 #include "pipeline/load_checks.h"
 #include "pipeline/load_watch.h"
@@ -87,15 +86,16 @@ Load::End Load::Run(const std::atomic<bool>& stop, const Watch& watch) {
 void Load::Conduct() {
   progress_.Enter(LoadPhase::kCheck);
   Check();
-  if (state_ != "indexing") {
-    progress_.Enter(LoadPhase::kSlot);
-    OpenSnapshot();
-    Record();
-  }
-  if (dump_) {
-    progress_.Enter(LoadPhase::kSchema);
-    CreateSchema();
-  }
+  const bool needs_snapshot = state_ != "indexing";
+  do {
+    if (needs_snapshot) {
+      progress_.Enter(LoadPhase::kSlot);
+      OpenSnapshot();
+      Record();
+    }
+    if (dump_) progress_.Enter(LoadPhase::kSchema);
+  } while (dump_ && !TakeDump());
+  if (dump_) CreateSchema();
   if (state_ != "indexing") {
     progress_.Enter(LoadPhase::kCopy);
     CopyTables();
@@ -119,6 +119,10 @@ void Load::Check() {
     schema_ = std::make_unique<TargetSchema>(
         deployment_, TargetSchemaOptions{.jobs = options_.jobs, .is_resumed = is_resumed_},
         supervisor_, progress_);
+  }
+  if (const auto slot = pg::FindSlot(*blue_, deployment_.name); slot && slot->is_active) {
+    throw pg::Refused(fmt::format("another process streams from slot {}", deployment_.name),
+                      "Stop it first: this load and its stream must not overlap.");
   }
   PreparePublication(*blue_, deployment_, options_.bootstrap);
   if (!is_resumed_ && options_.mode == CopyMode::kData) {
@@ -150,9 +154,9 @@ void Load::OpenSnapshot() {
                       "Somebody dropped it. Run `pgteal cleanup` and begin anew.");
   }
   lock_ = std::make_unique<SourceLock>(deployment_.source, SessionOptions("lock"));
-  bool is_temporary = has_slot;
+  bool is_temporary = has_slot;  // or it was made by an earlier attempt
   for (int attempt = 0; attempt < kSnapshotAttempts; ++attempt) {
-    lock_->Take(deployment_.name, wanted);
+    lock_->Take(*blue_, deployment_.name, wanted);
     if (TryOpenSnapshot(is_temporary, wanted)) return;
     spdlog::info("tables were created or rewritten while the snapshot was made: looking again");
     // The slot of the first attempt stays: the stream begins there, and leaves out what the later
@@ -171,10 +175,8 @@ bool Load::TryOpenSnapshot(bool is_temporary, const std::optional<std::set<Table
   const auto created = CreateExportingSlot(*slot_, name, is_temporary);
   spdlog::info("slot {} created consistent_point={}", name, created.consistent_point);
   point_ = SnapshotPoint{.snapshot = created.snapshot, .lsn = created.consistent_point};
-  if (blue_->in_transaction()) blue_->Exec("ROLLBACK");
-  blue_->Exec("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-  blue_->Exec("SET TRANSACTION SNAPSHOT " + pg::QuoteLiteral(point_->snapshot));
-  plan_ = ReadPlan(*blue_, deployment_.name);
+  lock_->Import(point_->snapshot);
+  plan_ = ReadPlan(lock_->session(), deployment_.name);
   if (wanted) {
     std::erase_if(plan_, [&](const PlannedTable& table) {
       return !wanted->contains({table.schema, table.name});
@@ -192,7 +194,10 @@ void Load::Record() {
     }
     return;
   }
-  if (is_resumed_) return;
+  if (is_resumed_ || !state_.empty()) {
+    AddTableStates(*green_, deployment_.name, plan_);
+    return;
+  }
   const auto slot = pg::FindSlot(*blue_, deployment_.name);
   if (!slot) throw pg::Refused(fmt::format("slot {} vanished", deployment_.name));
   state_ = dump_ ? "schema" : "copying";
@@ -204,12 +209,32 @@ void Load::Record() {
                   slot->confirmed_flush_lsn, state_);
 }
 
-void Load::CreateSchema() {
-  dump_->Take(point_ ? point_->snapshot : "");
-  indexes_ = ReadIndexes(*blue_);
-  for (const auto& sentence : NotCopied(*blue_, deployment_.name)) {
+// pg_dump locks every table, too. If DDL waits for one of our locks meanwhile, it cannot: false,
+// with the locks released so that the DDL is done before the next attempt.
+bool Load::TakeDump() {
+  auto& blue = point_ ? lock_->session() : *blue_;
+  try {
+    dump_->Take(point_ ? point_->snapshot : "");
+  } catch (const pg::Error& error) {
+    if (!point_ || ++dump_attempts_ == kSnapshotAttempts || supervisor_.interrupt().is_raised()) {
+      throw;
+    }
+    const auto waiting = blue_->Exec(
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'");
+    if (waiting.Int(0, 0) == 0) throw;
+    spdlog::info("DDL on blue goes first, then the snapshot is made anew");
+    lock_->Release();
+    slot_.reset();
+    return false;
+  }
+  indexes_ = ReadIndexes(blue);
+  for (const auto& sentence : NotCopied(blue, deployment_.name)) {
     spdlog::warn("not copied: {}", sentence);
   }
+  return true;
+}
+
+void Load::CreateSchema() {
   if (state_ != "schema") return;
   schema_->CreatePreData(dump_->Items(SchemaDump::Section::kPreData));
   SetDeploymentState(*green_, deployment_.name, state_ = "copying");
@@ -246,7 +271,10 @@ void Load::CopyTables() {
   }
   workers.clear();
   if (supervisor_.has_failed()) throw pg::Interrupted();
-  blue_->Exec("ROLLBACK");
+  queue.TakeUpPostponed();
+  TableCopier(lock_->session(), deployment_.target, SessionOptions("copy"), deployment_.name,
+              *point_)
+      .Run(queue);
   lock_->Release();
   slot_.reset();
   DropVanished();
@@ -258,7 +286,7 @@ void Load::CopyObjects() {
   const auto states = ReadTableStates(*green_, deployment_.name);
   const auto found = states.find({row.schema, row.name});
   if (found != states.end() && IsCopied(found->second)) return;
-  const size_t count = CopyLargeObjects(*blue_, *green_, options_.dump);
+  const size_t count = CopyLargeObjects(lock_->session(), *green_, options_.dump);
   if (count == 0) return;
   AddTableStates(*green_, deployment_.name, {row});
   SetCopied(*green_, deployment_.name, row, point_->lsn, count, 0);
@@ -295,7 +323,6 @@ void Load::FinishSchema() {
 }
 
 void Load::Finish() {
-  progress_.Enter(LoadPhase::kRest);
   SetAllReady(*green_, deployment_.name);
   if (!is_reload()) {
     const size_t sequences = CopySequences(*blue_, *green_);

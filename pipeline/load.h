@@ -60,6 +60,7 @@ class Load {
   void OpenSnapshot();
   bool TryOpenSnapshot(bool is_temporary, const std::optional<std::set<TableKey>>& wanted);
   void Record();
+  bool TakeDump();
   void CreateSchema();
   void CopyTables();
   void CopyObjects();
@@ -87,6 +88,7 @@ class Load {
   std::string state_;        // pgteal.deployment.state
   bool is_resumed_ = false;  // an interrupted load goes on, or tables are copied once more
   bool has_postponed_checks_ = false;
+  int dump_attempts_ = 0;
 
   std::atomic<bool> is_finished_ = false;
   std::jthread conductor_;  // last, so that it ends first

@@ -98,13 +98,10 @@ std::string SchemaDump::Run(std::vector<std::string> argv,
 }
 
 void SchemaDump::Take(const std::string& snapshot) {
-  std::vector<std::string> argv = {Program("pg_dump"),
-                                   "--schema-only",
-                                   "--format=custom",
-                                   "--no-subscriptions",
-                                   "--exclude-schema=pgteal",
-                                   "--encoding=UTF8",
-                                   "--file=" + archive_.string(),
+  std::vector<std::string> argv = {Program("pg_dump"),          "--schema-only",
+                                   "--format=custom",           "--no-subscriptions",
+                                   "--exclude-schema=pgteal",   "--encoding=UTF8",
+                                   "--lock-wait-timeout=10000", "--file=" + archive_.string(),
                                    "--dbname=" + Text(source_)};
   if (!snapshot.empty()) argv.push_back("--snapshot=" + snapshot);
   std::vector<std::pair<std::string, std::string>> env = {{"PGAPPNAME", "pgteal schema"}};

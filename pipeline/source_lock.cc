@@ -3,11 +3,19 @@
 #include <algorithm>
 
 #include "pg/error.h"
+#include "pg/quote.h"
 
 namespace pgteal::pipeline {
 namespace {
 
 constexpr const char* kUndefinedTable = "42P01";
+constexpr const char* kDeadlock = "40P01";
+
+// Without a function that would open (and so lock) a table.
+constexpr const char* kFilenodesSql = R"(
+SELECT n.nspname, c.relname, c.oid, c.relfilenode
+  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p'))";
 constexpr size_t kTablesPerStatement = 200;
 
 bool IsWanted(const PlannedTable& table, const std::optional<std::set<TableKey>>& wanted) {
@@ -19,12 +27,12 @@ bool IsWanted(const PlannedTable& table, const std::optional<std::set<TableKey>>
 SourceLock::SourceLock(const pg::ConnInfo& source, const pg::SessionOptions& session)
     : connection_(source, session) {}
 
-void SourceLock::Take(const std::string& publication,
+void SourceLock::Take(pg::Connection& blue, const std::string& publication,
                       const std::optional<std::set<TableKey>>& wanted) {
   while (true) {
     Release();
-    connection_.Exec("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY");
-    std::vector<PlannedTable> plan = ReadPlan(connection_, publication);
+    std::vector<PlannedTable> plan = ReadPlan(blue, publication);
+    connection_.Exec("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     std::erase_if(plan, [&](const auto& table) { return !IsWanted(table, wanted); });
     try {
       for (size_t first = 0; first < plan.size(); first += kTablesPerStatement) {
@@ -35,17 +43,23 @@ void SourceLock::Take(const std::string& publication,
         connection_.Exec(sql + " IN ACCESS SHARE MODE");
       }
     } catch (const pg::ServerError& error) {
-      if (error.sqlstate() != kUndefinedTable) throw;
-      continue;  // dropped since we looked
+      if (error.sqlstate() != kUndefinedTable && error.sqlstate() != kDeadlock) throw;
+      continue;  // dropped or being changed since we looked
     }
     std::set<TableKey> names;
     for (const auto& table : plan) names.emplace(table.schema, table.name);
     // What they are now that nothing can happen to them any more.
-    for (const auto& table : ReadPlan(connection_, publication)) {
-      if (names.contains({table.schema, table.name})) locked_.emplace(table.oid, table.filenode);
+    const auto rows = blue.Exec(kFilenodesSql);
+    for (int i = 0; i < rows.rows(); ++i) {
+      if (!names.contains({rows.String(i, 0), rows.String(i, 1)})) continue;
+      locked_.emplace(static_cast<uint32_t>(rows.Int(i, 2)), static_cast<uint32_t>(rows.Int(i, 3)));
     }
     return;
   }
+}
+
+void SourceLock::Import(const std::string& snapshot) {
+  connection_.Exec("SET TRANSACTION SNAPSHOT " + pg::QuoteLiteral(snapshot));
 }
 
 bool SourceLock::Covers(const std::vector<PlannedTable>& plan) const {

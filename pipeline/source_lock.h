@@ -21,13 +21,21 @@ class SourceLock {
  public:
   SourceLock(const pg::ConnInfo& source, const pg::SessionOptions& session);
 
-  // Locks what `publication` sends now, or of that only `wanted`. Tables that vanish meanwhile are
-  // left out.
-  void Take(const std::string& publication, const std::optional<std::set<TableKey>>& wanted);
+  // Locks what `publication` sends now, or of that only `wanted`, as `blue` (another session) sees
+  // it. Tables that vanish meanwhile are left out.
+  void Take(pg::Connection& blue, const std::string& publication,
+            const std::optional<std::set<TableKey>>& wanted);
+  // Shows this session the snapshot of the slot that was created after Take().
+  void Import(const std::string& snapshot);
   // True when the plan of a later snapshot names exactly the tables that are locked, none of them
   // rewritten before the lock was there.
   bool Covers(const std::vector<PlannedTable>& plan) const;
   void Release();
+
+  // The session itself. Whatever opens one of the tables while DDL waits for it has to go through
+  // here: any other session would queue behind the DDL, which waits for this one, and no server
+  // sees that deadlock.
+  pg::Connection& session() { return connection_; }
 
  private:
   pg::Connection connection_;

@@ -16,6 +16,7 @@ namespace {
 
 // COPY sends a message a row; larger writes cost fewer system calls.
 constexpr size_t kWriteBytes = 256 << 10;
+constexpr const char* kLockNotAvailable = "55P03";
 
 }  // namespace
 
@@ -41,6 +42,17 @@ bool CopyQueue::Finish(const Entry& entry) {
   return --open_[entry.table] == 0;
 }
 
+void CopyQueue::Postpone(const Entry& entry) {
+  const std::lock_guard lock(mutex_);
+  postponed_.push_back(entry);
+}
+
+void CopyQueue::TakeUpPostponed() {
+  const std::lock_guard lock(mutex_);
+  entries_ = std::move(postponed_);
+  next_ = 0;
+}
+
 void PrepareLoadSession(pg::Connection& green) {
   green.Exec("SET synchronous_commit = off");
   if (pg::MaySetReplicaRole(green)) green.Exec("SET session_replication_role = replica");
@@ -51,10 +63,21 @@ TableCopier::TableCopier(const pg::ConnInfo& source, const pg::ConnInfo& target,
                          SnapshotPoint point)
     : deployment_(std::move(deployment)),
       point_(std::move(point)),
-      blue_(source, session),
+      own_(std::make_unique<pg::Connection>(source, session)),
+      blue_(*own_),
       green_(target, session) {
   PrepareLoadSession(green_);
   buffer_.reserve(2 * kWriteBytes);
+}
+
+TableCopier::TableCopier(pg::Connection& blue, const pg::ConnInfo& target,
+                         const pg::SessionOptions& session, std::string deployment,
+                         SnapshotPoint point)
+    : deployment_(std::move(deployment)),
+      point_(std::move(point)),
+      blue_(blue),
+      green_(target, session) {
+  PrepareLoadSession(green_);
 }
 
 void TableCopier::Empty(pg::Connection& green, const PlannedTable& table) {
@@ -62,19 +85,37 @@ void TableCopier::Empty(pg::Connection& green, const PlannedTable& table) {
              table.qualified());
 }
 
+// False when DDL is waiting for the table: queueing behind it would be for ever, as it waits for
+// the locks that are held until we are done.
+bool TableCopier::BeginTask(const PlannedTable& table) {
+  if (!own_) return true;
+  blue_.Exec("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+  blue_.Exec("SET TRANSACTION SNAPSHOT " + pg::QuoteLiteral(point_.snapshot));
+  try {
+    blue_.Exec("LOCK TABLE " + table.only() + table.qualified() + " IN ACCESS SHARE MODE NOWAIT");
+    return true;
+  } catch (const pg::ServerError& error) {
+    if (error.sqlstate() != kLockNotAvailable) throw;
+  }
+  blue_.Exec("ROLLBACK");
+  return false;
+}
+
 void TableCopier::Run(CopyQueue& queue) {
   while (const auto* entry = queue.Next()) {
     const auto& table = *entry->table;
     entry->progress->is_started.store(true);
     try {
-      blue_.Exec("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-      blue_.Exec("SET TRANSACTION SNAPSHOT " + pg::QuoteLiteral(point_.snapshot));
+      if (!BeginTask(table)) {
+        queue.Postpone(*entry);
+        continue;
+      }
       if (entry->task.pages) {
         CopyPart(*entry);
       } else {
         CopyWhole(*entry);
       }
-      blue_.Exec("COMMIT");
+      if (own_) blue_.Exec("COMMIT");
     } catch (pg::Error& error) {
       error.AddContext(fmt::format("table {}.{}", table.schema, table.name));
       throw;
@@ -92,6 +133,7 @@ void TableCopier::Run(CopyQueue& queue) {
 // nothing half done.
 void TableCopier::CopyWhole(const CopyQueue::Entry& entry) {
   const auto& table = *entry.table;
+  SetCopying(green_, deployment_, table);
   green_.Exec("BEGIN");
   Empty(green_, table);
   Pump(entry, table.may_freeze);

@@ -31,9 +31,14 @@ class CopyQueue {
   const Entry* Next();
   // True for the last task of its table.
   bool Finish(const Entry& entry);
+  // DDL on blue waits for the table: only the session that holds its lock can read it.
+  void Postpone(const Entry& entry);
+  // What was postponed, as tasks to take with Next(). When all workers have ended.
+  void TakeUpPostponed();
 
  private:
   std::vector<Entry> entries_;
+  std::vector<Entry> postponed_;  // protected by mutex_
   std::mutex mutex_;
   size_t next_ = 0;                             // protected by mutex_
   std::map<const PlannedTable*, size_t> open_;  // protected by mutex_
@@ -50,6 +55,9 @@ class TableCopier {
  public:
   TableCopier(const pg::ConnInfo& source, const pg::ConnInfo& target,
               const pg::SessionOptions& session, std::string deployment, SnapshotPoint point);
+  // Reads through `blue`, a session that holds the locks and shows the snapshot already.
+  TableCopier(pg::Connection& blue, const pg::ConnInfo& target, const pg::SessionOptions& session,
+              std::string deployment, SnapshotPoint point);
 
   // Empties a table that an interrupted copy may have left rows in.
   static void Empty(pg::Connection& green, const PlannedTable& table);
@@ -58,14 +66,15 @@ class TableCopier {
   void Run(CopyQueue& queue);
 
  private:
+  bool BeginTask(const PlannedTable& table);
   void CopyWhole(const CopyQueue::Entry& entry);
   void CopyPart(const CopyQueue::Entry& entry);
-  // Returns the rows.
   void Pump(const CopyQueue::Entry& entry, bool freeze);
 
   const std::string deployment_;
   const SnapshotPoint point_;
-  pg::Connection blue_;
+  std::unique_ptr<pg::Connection> own_;
+  pg::Connection& blue_;
   pg::Connection green_;
   std::string buffer_;
 };

@@ -78,21 +78,21 @@ SELECT kind || ' ' || name FROM (
   SELECT 'index', n.nspname || '.' || c.relname || ' ' || pg_get_indexdef(c.oid)
          || i.indisvalid::text || i.indisclustered::text
     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-    JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN ('public', 'Sch.ema')
   UNION ALL SELECT 'constraint', conrelid::regclass || '.' || conname || ' '
          || pg_get_constraintdef(k.oid) || convalidated::text
-    FROM pg_constraint k JOIN pg_namespace n ON n.oid = k.connamespace WHERE contype <> 'n'
+    FROM pg_constraint k JOIN pg_namespace n ON n.oid = k.connamespace
+   WHERE contype <> 'n' AND n.nspname IN ('public', 'Sch.ema')
   UNION ALL SELECT 'trigger', tgrelid::regclass || '.' || tgname FROM pg_trigger t
     JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE NOT tgisinternal
   UNION ALL SELECT 'relation', n.nspname || '.' || c.relname || ' ' || c.relkind::text
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE relkind NOT IN ('i', 't')
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN ('public', 'Sch.ema')
   UNION ALL SELECT 'policy', polname FROM pg_policy
   UNION ALL SELECT 'statistics', stxname FROM pg_statistic_ext
   UNION ALL SELECT 'publication', pubname FROM pg_publication WHERE pubname <> 'pgteal'
   UNION ALL SELECT 'large object', oid || ' ' || md5(lo_get(oid)) FROM pg_largeobject_metadata
 ) AS o(kind, name)
-WHERE name !~ '(^| |=)(pg_catalog|pg_toast|information_schema|pgteal)\.' AND name !~ '^pgteal'
 ORDER BY 1)";
 
 class Load : public PairTest {

@@ -260,6 +260,26 @@ TEST_F(BatchBuilderTest, ATruncateIsABatchOfItsOwnAndABarrier) {
   EXPECT_EQ(batch->transaction_count, 1U);
 }
 
+TEST_F(BatchBuilderTest, ACopiedTableTakesOnlyWhatWasCommittedAfterItsSnapshot) {
+  const auto copied = Table(1);
+  const auto other = Table(2);
+  copied->ready_lsn = {200};
+  Add(Updates(*copied, {"1"}));  // ends at 100
+  Add(Updates(*copied, {"2"}));  // ends at 200, which the copy holds
+  EXPECT_EQ(Marks(*Take(0)), "");
+  Add(Updates(*copied, {"3"}));
+  EXPECT_EQ(Marks(*Take(0)), "E");
+
+  copied->ready_lsn = {500};
+  Add(Truncate(*copied));  // ends at 400
+  EXPECT_TRUE(Take(0)->plan.segments.front().is_empty());
+  Add(Transaction({copied->source, other->source},
+                  {maker_.Update(*copied, {"4", "x"}), maker_.Update(*other, {"4", "x"})}));
+  EXPECT_EQ(Marks(*Take(0)), "E") << "of one transaction, the part of the other table";
+  Add(Truncate(*copied));
+  EXPECT_TRUE(Take(0)->plan.segments.front().truncate.has_value());
+}
+
 TEST_F(BatchBuilderTest, ASpooledTransactionIsABarrier) {
   auto spooled = Transaction({}, {});
   spooled->source = std::make_unique<NoChanges>();

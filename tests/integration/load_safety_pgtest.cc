@@ -1,0 +1,122 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <iostream>
+#include <string>
+
+#include "tests/support/cluster_pair.h"
+#include "tests/support/wait.h"
+
+namespace pgteal::tests {
+namespace {
+
+using std::chrono::seconds;
+using testing::HasSubstr;
+
+class LoadSafety : public PairTest {
+ protected:
+  void ExpectRefused(const std::vector<std::string>& args, const std::string& reason) {
+    const auto run = db_.Pgteal(args);
+    EXPECT_EQ(run->WaitExit(), 3);
+    EXPECT_THAT(run->Log(), HasSubstr(reason));
+  }
+  void ExpectLoaded(PgtealProcess& run) {
+    ASSERT_TRUE(run.WaitForLog("sequences set", seconds(60)));
+    blue().Exec("SELECT pg_logical_emit_message(true, 'test', 'mark')");
+    ASSERT_TRUE(db_.WaitCaughtUp(seconds(60)));
+  }
+};
+
+TEST_F(LoadSafety, AGreenThatHoldsSomethingElseIsRefused) {
+  ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
+  ExpectRefused({"run"}, "green is not empty");
+  green().Exec("INSERT INTO t VALUES (1)");
+  ExpectRefused({"run", "--copy", "data"}, "hold rows that pgteal did not write");
+  EXPECT_EQ(blue().Scalar("SELECT count(*) FROM pg_replication_slots"), "0");
+  const auto run = db_.PgtealVia("", db_.BlueInfo(), {"run"});
+  EXPECT_EQ(run->WaitExit(), 3);
+  EXPECT_THAT(run->Log(), HasSubstr("same database"));
+}
+
+TEST_F(LoadSafety, MissingRolesAreNamedUnlessTheyDoNotMatter) {
+  const std::string role = "owner_" + db_.name();
+  blue().Exec("CREATE ROLE " + role);
+  blue().Exec("CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t OWNER TO " + role);
+  ExpectRefused({"run"}, role);
+  const auto run = db_.Pgteal({"run", "--no-owner", "--no-privileges"});
+  ExpectLoaded(*run);
+  EXPECT_EQ(green().Scalar("SELECT tableowner FROM pg_tables WHERE tablename = 't'"), "postgres");
+  blue().Exec("REASSIGN OWNED BY " + role + " TO postgres; DROP ROLE " + role);
+}
+
+TEST_F(LoadSafety, TablesWithoutAnIdentityAreRefusedOrGivenOne) {
+  blue().Exec(
+      "CREATE TABLE bare (a int); CREATE TABLE indexed (a int NOT NULL UNIQUE);"
+      "INSERT INTO bare VALUES (1); INSERT INTO indexed VALUES (1)");
+  ExpectRefused({"run"}, "ALTER TABLE \"public\".\"indexed\" REPLICA IDENTITY USING INDEX");
+  const auto run = db_.Pgteal({"run", "--set-replica-identity"});
+  ExpectLoaded(*run);
+  blue().Exec("UPDATE bare SET a = 2; UPDATE indexed SET a = 2");
+  ExpectCaughtUpAndEqual();
+}
+
+TEST_F(LoadSafety, GreenIsReadOnlyForOthers) {
+  blue().Exec("CREATE TABLE t (id int PRIMARY KEY)");
+  const auto run = db_.Pgteal({"run"});
+  ExpectLoaded(*run);
+  Sql application = db_.clusters().green().Connect(db_.name());
+  EXPECT_EQ(application.Failure("INSERT INTO t VALUES (1)"), "25006");
+  blue().Exec("INSERT INTO t VALUES (1)");
+  ExpectCaughtUpAndEqual();
+}
+
+TEST_F(LoadSafety, PatternsChooseTheTablesAndTheSchemaIsWhole) {
+  blue().Exec(
+      "CREATE TABLE keep_1 (id int PRIMARY KEY); CREATE TABLE keep_2 (id int PRIMARY KEY);"
+      "CREATE TABLE leave (id int PRIMARY KEY); INSERT INTO keep_1 VALUES (1);"
+      "INSERT INTO keep_2 VALUES (2); INSERT INTO leave VALUES (3)");
+  const auto run = db_.Pgteal({"run", "--include-table", "public.*", "--exclude-table", "leave"});
+  ExpectLoaded(*run);
+  EXPECT_EQ(green().Scalar("SELECT count(*) FROM keep_1, keep_2"), "1");
+  EXPECT_EQ(green().Scalar("SELECT count(*) FROM leave"), "0");
+  EXPECT_THAT(run->Log(), HasSubstr("not in the publication (created empty): public.leave"));
+}
+
+TEST_F(LoadSafety, ThePublicationOfTheUserDecidesRowsAndColumns) {
+  blue().Exec(
+      "CREATE TABLE t (id int PRIMARY KEY, a int, secret text);"
+      "INSERT INTO t SELECT g, g, 'secret' FROM generate_series(1, 10) g;"
+      "CREATE TABLE p (id int PRIMARY KEY, v text) PARTITION BY LIST (id);"
+      "CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); INSERT INTO p VALUES (1, 'one');"
+      "CREATE PUBLICATION pgteal FOR TABLE t (id, a) WHERE (id > 5), p"
+      " WITH (publish_via_partition_root)");
+  const auto run = db_.Pgteal({"run"});
+  ExpectLoaded(*run);
+  EXPECT_EQ(green().Scalar("SELECT count(*) || ' ' || count(secret) FROM t"), "5 0");
+  EXPECT_EQ(green().Scalar("SELECT v FROM p1"), "one");
+}
+
+TEST_F(LoadSafety, TwoThousandTables) {
+  // In pieces: the locks of one transaction are limited.
+  for (int piece = 0; piece < 20; ++piece) {
+    blue().Exec("DO $$ BEGIN FOR i IN " + std::to_string(piece * 100) + ".." +
+                std::to_string(piece * 100 + 99) +
+                " LOOP EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY, v text)', i);"
+                " EXECUTE format('INSERT INTO t%s VALUES (1, ''x'')', i); END LOOP; END $$");
+  }
+  const auto began = std::chrono::steady_clock::now();
+  const auto run = db_.Pgteal({"run", "--jobs", "2"});
+  ASSERT_TRUE(run->WaitForLog("sequences set", seconds(240)));
+  const auto took =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began);
+  std::cout << "ms per table: " << took.count() / 2000 << "\n";
+  EXPECT_EQ(green().Scalar("SELECT count(*) FROM pgteal.table_state WHERE phase = 'ready'"),
+            "2000");
+  EXPECT_EQ(green().Scalar("SELECT count(*) FROM pg_constraint WHERE contype = 'p' AND"
+                           " connamespace = 'public'::regnamespace"),
+            "2000");
+}
+
+}  // namespace
+}  // namespace pgteal::tests
