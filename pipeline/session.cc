@@ -72,6 +72,8 @@ pg::Lsn Session::CheckSource() {
       "SELECT source_system_identifier, source_timeline, source_database FROM pgteal.deployment"
       " WHERE name = $1",
       {deployment_.name});
+  // Before the progress: a process that streams at this moment moves the slot after it.
+  const auto slot = pg::FindSlot(*blue_, deployment_.name);
   const auto progress = applier::ReadProgress(green, deployment_.name);
   if (known.is_empty() || !progress) {
     throw pg::Refused(fmt::format("green holds no deployment {}", deployment_.name),
@@ -92,7 +94,12 @@ pg::Lsn Session::CheckSource() {
                     identity.timeline, known.Int(0, 1)),
         "Compare blue and green; reload, or begin a new deployment.");
   }
-  const auto slot = pg::FindSlot(*blue_, deployment_.name);
+  // Whoever took over may hold the slot for ever: that is not what to wait for.
+  if (state_.generation && progress->generation != *state_.generation) {
+    throw applier::TakenOver(
+        fmt::format("another process has taken over slot {}", deployment_.name),
+        "Let that one run, or stop it and start this one again.");
+  }
   if (!slot) {
     throw pg::Refused(fmt::format("slot {} does not exist on blue", deployment_.name),
                       "Somebody dropped it; what was committed since is not in any stream. Run "

@@ -10,6 +10,13 @@
 #include "pg/sqlstate.h"
 
 namespace pgteal::pipeline {
+namespace {
+
+// Blue answers at once that the slot is still held, by the walsender of a process that has died,
+// say: asking again soon costs nothing, and waiting long costs lag.
+constexpr std::chrono::milliseconds kSlotBusyBackoff{1000};
+
+}  // namespace
 
 Stream::Stream(Deployment deployment, StreamOptions options)
     : deployment_(std::move(deployment)),
@@ -57,6 +64,7 @@ Stream::Next Stream::Judge(bool was_streaming) {
     const bool is_slot_busy = error.sqlstate() == "55006";
     if (pg::Judge(error.sqlstate()).verdict == pg::Verdict::kStop) throw;
     if (!was_ever_streaming && !is_slot_busy) throw;
+    if (is_slot_busy) backoff_ = std::min(backoff_, kSlotBusyBackoff);
     spdlog::warn("session ended, retried in {} ms: {}{}{}", backoff_.count(), error.what(),
                  error.hint().empty() ? "" : ". ", error.hint());
   }
