@@ -47,7 +47,8 @@ SELECT CASE WHEN c.relkind = 'f' THEN 'foreign table (its rows live elsewhere)'
                     AND d.objid = c.oid AND d.deptype = 'e')
         OR NOT EXISTS (SELECT 1 FROM pg_publication_tables AS p WHERE p.pubname = $1
              AND (p.schemaname, p.tablename) IN (SELECT an.nspname, ac.relname
-                  FROM (SELECT c.oid AS relid UNION SELECT relid FROM pg_partition_ancestors(c.oid)) AS a
+                  FROM (SELECT c.oid AS relid
+                        UNION SELECT relid FROM pg_partition_ancestors(c.oid)) AS a
                   JOIN pg_class AS ac ON ac.oid = a.relid
                   JOIN pg_namespace AS an ON an.oid = ac.relnamespace)))
  GROUP BY 1 ORDER BY 1)";

@@ -93,12 +93,25 @@ bool TableCopier::BeginTask(const PlannedTable& table) {
   blue_.Exec("SET TRANSACTION SNAPSHOT " + pg::QuoteLiteral(point_.snapshot));
   try {
     blue_.Exec("LOCK TABLE " + table.only() + table.qualified() + " IN ACCESS SHARE MODE NOWAIT");
+    RequireNotRewritten(table);
     return true;
   } catch (const pg::ServerError& error) {
     if (error.sqlstate() != kLockNotAvailable) throw;
   }
   blue_.Exec("ROLLBACK");
   return false;
+}
+
+// Should the session that holds our locks have been ended, DDL may have come in between: the
+// snapshot would show the table without its rows.
+void TableCopier::RequireNotRewritten(const PlannedTable& table) {
+  if (table.filenode == 0) return;
+  const auto now = blue_.Exec("SELECT pg_relation_filenode($1::oid)", {std::to_string(table.oid)});
+  if (!now.IsNull(0, 0) && now.Int(0, 0) == table.filenode) return;
+  throw pg::ConnectionLost(
+      "a table was rewritten, emptied or dropped on blue although we held its lock: the session "
+      "with our locks has been ended",
+      "Run the same command again: the table is copied from a new snapshot.");
 }
 
 void TableCopier::Run(CopyQueue& queue) {

@@ -67,6 +67,7 @@ class TableCopier {
 
  private:
   bool BeginTask(const PlannedTable& table);
+  void RequireNotRewritten(const PlannedTable& table);
   void CopyWhole(const CopyQueue::Entry& entry);
   void CopyPart(const CopyQueue::Entry& entry);
   void Pump(const CopyQueue::Entry& entry, bool freeze);

@@ -65,6 +65,29 @@ TEST_F(LoadDdl, RewritesTruncatesDropsAndNewTablesInTheMiddleLoseNothing) {
   ExpectCaughtUpAndEqual();
 }
 
+TEST_F(LoadDdl, ARewriteBehindTheBackOfOurLocksIsNoticed) {
+  ExecBoth(
+      "CREATE TABLE first (id int PRIMARY KEY, t text); CREATE TABLE t (id int PRIMARY KEY, n "
+      "int)");
+  blue().Exec(
+      "INSERT INTO first SELECT g, repeat('x', 500) FROM generate_series(1, 3000) g;"
+      "INSERT INTO t SELECT g, g FROM generate_series(1, 100) g");
+  Sql holder = db_.clusters().green().Connect(db_.name());
+  holder.Exec("BEGIN; LOCK TABLE first IN ACCESS SHARE MODE");
+  auto run = db_.Pgteal({"run", "--copy", "data", "--jobs", "1"});
+  ASSERT_TRUE(run->WaitForLog("green prepared"));
+  blue().Exec(
+      "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+      " WHERE application_name = 'pgteal lock pgteal'");
+  blue().Exec("ALTER TABLE t ALTER n TYPE bigint");
+  holder.Exec("ROLLBACK");
+  EXPECT_EQ(run->WaitExit(), 1);
+  run = db_.Pgteal({"run", "--copy", "data", "--jobs", "1"});
+  ASSERT_TRUE(run->WaitForLog("table public.t copied rows=100"));
+  blue().Exec("UPDATE t SET n = n + 1");
+  ExpectCaughtUpAndEqual();
+}
+
 TEST_F(LoadDdl, ShortTimeoutsOfOurRoleDoNotEndTheLoad) {
   ExecBoth("CREATE TABLE a (id int PRIMARY KEY)");
   blue().Exec("INSERT INTO a SELECT generate_series(1, 100)");

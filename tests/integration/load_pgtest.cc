@@ -87,7 +87,8 @@ SELECT kind || ' ' || name FROM (
     JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE NOT tgisinternal
   UNION ALL SELECT 'relation', n.nspname || '.' || c.relname || ' ' || c.relkind::text
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN ('public', 'Sch.ema')
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+   WHERE n.nspname IN ('public', 'Sch.ema')
   UNION ALL SELECT 'policy', polname FROM pg_policy
   UNION ALL SELECT 'statistics', stxname FROM pg_statistic_ext
   UNION ALL SELECT 'publication', pubname FROM pg_publication WHERE pubname <> 'pgteal'
@@ -144,6 +145,31 @@ TEST_F(Load, CopiesIntoASchemaThatIsThereAlready) {
   WaitLoaded(*run);
   EXPECT_TRUE(db_.Equal());
   EXPECT_EQ(green().Scalar("SELECT is_called FROM s"), "t");
+}
+
+TEST(LoadVersions, TheOldestBlueAndTheNewestGreen) {
+  DatabasePair db(ClusterPair::Shared({14, 18}));
+  db.blue().Exec(
+      "CREATE TABLE t (id int PRIMARY KEY, v text); CREATE INDEX ON t (v);"
+      "INSERT INTO t SELECT g, 'x' || g FROM generate_series(1, 1000) g");
+  const auto run = db.Pgteal({"run"});
+  ASSERT_TRUE(run->WaitForLog("sequences set"));
+  db.blue().Exec("UPDATE t SET v = 'y' WHERE id < 10");
+  ASSERT_TRUE(db.WaitCaughtUp());
+  EXPECT_TRUE(db.Equal());
+}
+
+// pg_dump reads no server newer than itself; green is looked at first.
+TEST(LoadVersions, ABlueTooNewForPgDumpIsToldAndItsDataCanBeCopied) {
+  DatabasePair db(ClusterPair::Shared({17, 17}));
+  const auto too_old = db.Pgteal({"run", "--pg-bin", ServerBin(15).string()});
+  EXPECT_EQ(too_old->WaitExit(), 2);
+  EXPECT_NE(too_old->Log().find("cannot read blue's version 17"), std::string::npos);
+  db.ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
+  db.blue().Exec("INSERT INTO t VALUES (1)");
+  const auto run = db.Pgteal({"run", "--copy", "data"});
+  ASSERT_TRUE(run->WaitForLog("sequences set"));
+  EXPECT_TRUE(db.Equal());
 }
 
 TEST_F(Load, HandsOverExactlyWhileBlueIsWritten) {

@@ -40,7 +40,7 @@ const std::map<std::string, pipeline::CopyMode> kCopyModes = {{"all", pipeline::
 
 constexpr const char* kExamples = R"(Examples:
   # from an empty green to a caught-up one; the same command resumes after anything
-  pgteal run --source "host=blue dbname=app user=pgteal" --target "host=green dbname=app user=pgteal"
+  pgteal run --source "host=blue dbname=app user=pgteal" --target "host=green dbname=app"
   # keep an existing pair of schemas in step; the same command resumes after anything
   pgteal run --copy none --source "host=blue dbname=app" --target "host=green dbname=app"
   # apply what blue holds now, then end

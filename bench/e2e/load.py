@@ -1,0 +1,111 @@
+"""Initial load of 1.3 GB: pgteal run --copy all against pg_dump | pg_restore and pgcopydb clone.
+
+Both sides are on this machine. The result is compared before a number counts.
+"""
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import tempfile
+import time
+
+import servers
+
+JOBS = "2"
+TEXTS = """
+CREATE TABLE texts (id bigint PRIMARY KEY, title text NOT NULL, body text, doc jsonb, tags text[],
+                    made timestamptz);
+INSERT INTO texts SELECT g, md5(g::text), repeat(md5((g * 7)::text), 12),
+  jsonb_build_object('n', g, 'k', md5((g % 1000)::text)), ARRAY[(g % 10)::text, (g % 100)::text],
+  '2024-01-01'::timestamptz + g * interval '1 second' FROM generate_series(1, {rows}) AS g;
+CREATE INDEX ON texts (title); CREATE INDEX ON texts (made); CREATE INDEX ON texts USING gin (tags);
+"""
+
+
+def fill(blue, scale, rows):
+    blue.sql("CREATE DATABASE app")
+    subprocess.run([servers.DEBIAN_BIN + "/pgbench", "-i", "-q", "-s", str(scale), "-d", blue.conninfo("app")],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    blue.sql("ALTER TABLE pgbench_history REPLICA IDENTITY FULL", "app")
+    blue.sql(TEXTS.format(rows=rows), "app")
+    blue.sql("CHECKPOINT")
+
+
+def digest(server):
+    """Row counts and sums of row hashes, and the indexes there are."""
+    names = server.sql("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1", "app")
+    found = [server.sql(f"SELECT count(*), sum(hashtextextended(t::text, 0)::numeric) FROM {name} AS t", "app")
+             for name in names.split()]
+    return found + [server.sql("SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1", "app")]
+
+
+def run_pgteal(blue, green, folder):
+    binary = os.environ.get("PGTEAL", servers.PGTEAL)
+    subprocess.run([binary, "run", "--until-caught-up", "--jobs", JOBS, "--source", blue.conninfo("app"),
+                    "--target", green.conninfo("app"), "--pg-bin", servers.DEBIAN_BIN],
+                   check=True, stderr=open(folder + "/pgteal.log", "w"))
+
+
+def run_dump(blue, green, folder):
+    archive = folder + "/dump"
+    subprocess.run([servers.DEBIAN_BIN + "/pg_dump", "-j", JOBS, "-Fd", "-Z0", "-f", archive, "-d", blue.conninfo("app")], check=True)
+    subprocess.run([servers.DEBIAN_BIN + "/pg_restore", "-j", JOBS, "-d", green.conninfo("app"), archive], check=True)
+    shutil.rmtree(archive)
+
+
+def run_pgcopydb(blue, green, folder):
+    subprocess.run(["pgcopydb", "clone", "--table-jobs", JOBS, "--index-jobs", JOBS, "--dir", folder + "/copydb",
+                    "--source", blue.conninfo("app"), "--target", green.conninfo("app")],
+                   check=True, stdout=subprocess.DEVNULL, stderr=open(folder + "/pgcopydb.log", "w"))
+    shutil.rmtree(folder + "/copydb")
+
+
+def tear_down(blue, green):
+    blue.sql("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots", "app")
+    blue.sql("DROP PUBLICATION IF EXISTS pgteal", "app")
+    green.sql("DROP DATABASE app WITH (FORCE)")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scale", type=int, default=50, help="of pgbench")
+    parser.add_argument("--rows", type=int, default=800_000, help="of the table of texts")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--json", help="write the seconds there")
+    options = parser.parse_args()
+    tools = {"pgteal": run_pgteal, "pg_dump | pg_restore": run_dump}
+    if shutil.which("pgcopydb"):
+        tools["pgcopydb"] = run_pgcopydb
+    folder = tempfile.mkdtemp(prefix="pgteal-load-")
+    os.chmod(folder, 0o777)
+    blue = servers.Server("blue", 15, 28401, folder)
+    green = servers.Server("green", 15, 28402, folder)
+    seconds = {name: [] for name in tools}
+    try:
+        fill(blue, options.scale, options.rows)
+        expected = digest(blue)
+        for _ in range(options.rounds):
+            for name, run in tools.items():
+                green.sql("CREATE DATABASE app")
+                green.sql("CHECKPOINT")
+                began = time.monotonic()
+                run(blue, green, folder)
+                seconds[name].append(time.monotonic() - began)
+                if digest(green) != expected:
+                    raise SystemExit(f"{name}: green is not blue")
+                tear_down(blue, green)
+                print(f"{name:22} {seconds[name][-1]:7.1f} s", flush=True)
+    finally:
+        blue.stop()
+        green.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"largest child: {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10} MB resident")
+    if options.json:
+        with open(options.json, "w") as out:
+            json.dump(seconds, out, indent=2)
+
+
+if __name__ == "__main__":
+    main()
