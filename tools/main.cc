@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <map>
+#include <string>
 
 #include "pg/error.h"
 #include "tools/cli/exit_codes.h"
@@ -40,9 +41,17 @@ void KeepFreedMemory() {
   mallopt(M_TRIM_THRESHOLD, 64 << 20);
 }
 
+// Bytes that break a format have no remedy of their own.
+constexpr const char* kProtocolHint =
+    "Nothing was lost; the same command resumes. If it happens again, look for a proxy or a "
+    "network "
+    "device that changes bytes, record the stream with `pgteal capture` and report it.";
+
 int Report(const pgteal::pg::Error& error, int exit_code) {
   spdlog::error("{}", error.what());
-  if (!error.hint().empty()) spdlog::error("hint: {}", error.hint());
+  const bool is_protocol = dynamic_cast<const pgteal::pg::ProtocolError*>(&error) != nullptr;
+  const std::string hint = error.hint().empty() && is_protocol ? kProtocolHint : error.hint();
+  if (!hint.empty()) spdlog::error("hint: {}", hint);
   return exit_code;
 }
 

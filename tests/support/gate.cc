@@ -150,6 +150,12 @@ void Gate::CutOn(const std::string& text, Where where, int nth) {
   for (Link& link : links_) link.tail.clear();  // only what is sent from now on counts
 }
 
+void Gate::Corrupt(const std::string& from, const std::string& to) {
+  const std::lock_guard lock(mutex_);
+  rules_.corrupt_from = from;
+  rules_.corrupt_to = to;
+}
+
 bool Gate::WaitForCuts(uint64_t count, std::chrono::milliseconds timeout) const {
   return WaitUntil([&] { return cuts() >= count; }, timeout);
 }
@@ -250,8 +256,19 @@ void Gate::Take(Link& link, int way, std::string_view bytes) {
   ApplyCuts(link, way, bytes);
   if (bytes.empty()) return;
   Stream& stream = link.streams[way];
-  stream.queue.push_back({Clock::now() + rules_.delay, std::string(bytes)});
+  std::string forwarded(bytes);
+  if (way == kToClient) ApplyCorruption(&forwarded);
+  stream.queue.push_back({Clock::now() + rules_.delay, std::move(forwarded)});
   stream.queued_bytes += bytes.size();
+}
+
+// A server sends one message at a time here, so what is looked for lies in one piece.
+void Gate::ApplyCorruption(std::string* bytes) const {
+  if (rules_.corrupt_from.empty()) return;
+  for (size_t at = bytes->find(rules_.corrupt_from); at != std::string::npos;
+       at = bytes->find(rules_.corrupt_from, at + 1)) {
+    bytes->replace(at, rules_.corrupt_from.size(), rules_.corrupt_to);
+  }
 }
 
 // May shorten what is forwarded, and marks the link for its end.

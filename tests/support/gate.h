@@ -56,6 +56,8 @@ class Gate {
   // does not get it. kAfter: the server gets it and may finish, but the client never hears of it.
   // Happens once.
   void CutOn(const std::string& text, Where where, int nth = 1);
+  // Whatever a server sends with these bytes in it arrives with those instead, of the same length.
+  void Corrupt(const std::string& from, const std::string& to);
 
   // What has happened so far. Whoever has received a byte finds it counted.
   uint64_t connections() const { return Locked(connections_); }
@@ -76,6 +78,8 @@ class Gate {
     std::string cut_on;
     Where cut_where = Where::kBefore;
     int cut_nth = 1;
+    std::string corrupt_from;
+    std::string corrupt_to;
   };
   struct Chunk {
     Clock::time_point due;
@@ -106,6 +110,7 @@ class Gate {
   void AcceptFrom(int listener);
   void Read(Link& link, int way);
   void Take(Link& link, int way, std::string_view bytes);
+  void ApplyCorruption(std::string* bytes) const;
   void ApplyCuts(Link& link, int way, std::string_view& bytes);
   void Send(Link& link, int way);
   void Settle(Link& link);
