@@ -8,6 +8,7 @@
 
 #include "pg/error.h"
 #include "tools/cli/exit_codes.h"
+#include "tools/cli/json_log.h"
 #include "tools/cli/verbs.h"
 
 namespace {
@@ -28,9 +29,11 @@ const std::map<std::string, spdlog::level::level_enum> kLevels = {{"debug", spdl
 void SetUpLog(const LogOptions& options) {
   auto logger = spdlog::stderr_color_mt("pgteal");
   logger->set_level(options.level);
-  logger->set_pattern(options.format == "json"
-                          ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":"%v"})"
-                          : "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
+  if (options.format == "json") {
+    logger->set_formatter(pgteal::tools::JsonLogFormatter());
+  } else {
+    logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
+  }
   spdlog::set_default_logger(logger);
 }
 
