@@ -1,0 +1,77 @@
+#include "pipeline/post_data.h"
+
+#include <gtest/gtest.h>
+
+namespace pgteal::pipeline {
+namespace {
+
+DumpItem Item(const std::string& type, const std::string& name, const std::string& sql) {
+  return {.name = name, .type = type, .schema = "public", .settings = "", .sql = sql};
+}
+
+SourceIndex Index(const std::string& name, const std::string& table, uint64_t bytes) {
+  SourceIndex index;
+  index.schema = "public";
+  index.name = name;
+  index.table = table;
+  index.table_bytes = bytes;
+  index.definition = "CREATE UNIQUE INDEX " + name;
+  return index;
+}
+
+TEST(PostData, LargeTablesComeFirstAndKeysTakeTheirIndexOver) {
+  auto key = Index("big_pkey", "big", 100);
+  key.constraint = "big_pkey";
+  key.constraint_kind = 'p';
+  key.constraint_attributes = " DEFERRABLE";
+  const auto plan = PlanPostData(
+      {Item("INDEX", "small_i", "CREATE INDEX small_i;\n"),
+       Item("CONSTRAINT", "big big_pkey",
+            "ALTER TABLE ONLY public.big\n    ADD CONSTRAINT big_pkey PRIMARY KEY (id);\n\n"
+            "ALTER TABLE public.big CLUSTER ON big_pkey;\n")},
+      {Index("small_i", "small", 1), key}, "pgteal");
+  ASSERT_EQ(plan.builds.size(), 2U);
+  EXPECT_EQ(plan.builds[0].sql, "CREATE UNIQUE INDEX big_pkey");
+  EXPECT_EQ(plan.builds[1].sql, "CREATE INDEX small_i;\n");
+  ASSERT_EQ(plan.attachments.size(), 1U);
+  EXPECT_EQ(
+      plan.attachments[0].sql,
+      "ALTER TABLE ONLY \"public\".\"big\" ADD CONSTRAINT \"big_pkey\" PRIMARY KEY USING INDEX "
+      "\"big_pkey\" DEFERRABLE;\n\nALTER TABLE public.big CLUSTER ON big_pkey;\n");
+}
+
+TEST(PostData, ForeignKeysAreAddedFirstAndCheckedLater) {
+  const auto plan = PlanPostData(
+      {Item("FK CONSTRAINT", "a f",
+            "ALTER TABLE ONLY public.a\n    ADD CONSTRAINT f FOREIGN KEY (b) REFERENCES "
+            "public.b(id);\n"),
+       Item("FK CONSTRAINT", "a g",
+            "ALTER TABLE ONLY public.a\n    ADD CONSTRAINT g FOREIGN KEY (b) REFERENCES "
+            "public.b(id) NOT VALID;\n"),
+       Item("FK CONSTRAINT", "p h",
+            "ALTER TABLE public.p\n    ADD CONSTRAINT h FOREIGN KEY (b) REFERENCES "
+            "public.b(id);\n")},
+      {}, "pgteal");
+  ASSERT_EQ(plan.constraints.size(), 3U);
+  EXPECT_EQ(plan.constraints[0].sql,
+            "ALTER TABLE ONLY public.a\n    ADD CONSTRAINT f FOREIGN KEY (b) REFERENCES "
+            "public.b(id) NOT VALID;\n");
+  EXPECT_EQ(plan.constraints[2].sql.find("NOT VALID"), std::string::npos);
+  ASSERT_EQ(plan.validations.size(), 1U) << "only what is checked on blue and can be added so";
+  EXPECT_EQ(plan.validations[0].sql, "ALTER TABLE ONLY public.a VALIDATE CONSTRAINT f");
+}
+
+TEST(PostData, OurPublicationStaysOnBlueAndEventTriggersComeLast) {
+  const auto plan = PlanPostData(
+      {Item("EVENT TRIGGER", "e", "CREATE EVENT TRIGGER e;\n"),
+       Item("PUBLICATION", "pgteal", "CREATE PUBLICATION pgteal;\n"),
+       Item("PUBLICATION TABLE", "pgteal t", "ALTER PUBLICATION pgteal ADD TABLE t;\n"),
+       Item("PUBLICATION", "other", "CREATE PUBLICATION other;\n")},
+      {}, "pgteal");
+  ASSERT_EQ(plan.rest.size(), 2U);
+  EXPECT_EQ(plan.rest[0].what, "PUBLICATION other");
+  EXPECT_EQ(plan.rest[1].what, "EVENT TRIGGER e");
+}
+
+}  // namespace
+}  // namespace pgteal::pipeline
