@@ -30,7 +30,16 @@ class StreamTest : public PairTest {
   // Runs it to its end and says how it ended.
   int Run(const Args& args = {}) {
     process_ = Launch(args);
-    return process_->WaitExit(std::chrono::seconds(120)).value_or(-1);
+    const int code = process_->WaitExit(std::chrono::seconds(120)).value_or(-1);
+    // Blue's walsender sees a moment later that its client has gone.
+    EXPECT_TRUE(WaitUntil(
+        [this] {
+          return blue().Scalar(
+                     "SELECT count(*) FROM pg_replication_slots WHERE active AND database "
+                     "= current_database()") == "0";
+        },
+        std::chrono::seconds(30)));
+    return code;
   }
   // The same through other conninfos; an empty one is the pair's.
   int RunVia(const std::string& blue_info, const std::string& green_info, const Args& args = {}) {
