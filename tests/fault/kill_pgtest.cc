@@ -11,12 +11,13 @@ using std::chrono::milliseconds;
 
 class Kill : public FaultTest {
  protected:
-  // Kills at random moments, some before the stream has begun. Returns how often green had moved
-  // on in between.
-  int KillAgainAndAgain(int kills) {
+  // Kills at random moments, some before the stream has begun: at least `kills` times, and on a
+  // slow machine more often, until green had moved on in between `moves_min` times. Returns how
+  // often it had.
+  int KillAgainAndAgain(int kills, int moves_min) {
     int moves = 0;
     std::string before;
-    for (int i = 0; i < kills; ++i) {
+    for (int i = 0; i < kills || (moves < moves_min && i < 3 * kills); ++i) {
       const auto pgteal = Start();
       if (Pick(1, 10) > 1) {
         EXPECT_TRUE(pgteal->WaitForLog("streaming slot=")) << "start " << i;
@@ -38,7 +39,7 @@ class Kill : public FaultTest {
 
 TEST_F(Kill, AHundredKillsDuringAWorkloadLoseAndDoubleNothing) {
   Workload workload(db_.BlueInfo());
-  EXPECT_GE(KillAgainAndAgain(100), 70);
+  EXPECT_GE(KillAgainAndAgain(100, 70), 70);
   EXPECT_FALSE(workload.is_finished());
   workload.Stop();
   std::printf("%d transactions\n", workload.committed());
@@ -51,7 +52,7 @@ TEST_F(Kill, KillsBetweenTheBlocksOfStreamedTransactionsLoseAndDoubleNothing) {
   // Some of them are large enough for the spool.
   Workload workload(db_.BlueInfo(),
                     {.sessions = 3, .pace = milliseconds(80), .large_rows = 50'000});
-  EXPECT_GE(KillAgainAndAgain(20), 10);
+  EXPECT_GE(KillAgainAndAgain(20, 10), 10);
   workload.Stop();
   EXPECT_NE(db_.blue().Scalar("SELECT coalesce(max(stream_txns), 0) FROM pg_stat_replication_slots"
                               " WHERE slot_name = 'pgteal'"),

@@ -126,7 +126,7 @@ TEST_F(Lock, StrangersLockRowsAndTablesOfGreen) {
         "LOCK TABLE log IN ACCESS EXCLUSIVE MODE", "LOCK TABLE two_unique IN SHARE MODE",
         "LOCK TABLE accounts, keyed, full_rows, log IN ACCESS EXCLUSIVE MODE",
         "SELECT * FROM pgteal.progress FOR UPDATE"}) {
-    stranger.Exec(std::string("BEGIN; ") + lock);
+    ASSERT_NO_FATAL_FAILURE(BeginWith(stranger, lock));
     EXPECT_TRUE(WaitForWaiter(stranger)) << lock;
     ExpectRunsFor(*pgteal_, 300, 900);
     stranger.Exec("ROLLBACK");

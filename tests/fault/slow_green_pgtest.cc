@@ -31,7 +31,8 @@ TEST_F(SlowGreen, BlockedForTwentySecondsItCostsNeitherTheStreamNorMemory) {
   const std::string walsender = Walsender();
   {
     Sql blocker(db_.GreenInfo());
-    blocker.Exec("BEGIN; LOCK TABLE accounts, log, keyed IN ACCESS EXCLUSIVE MODE");
+    ASSERT_NO_FATAL_FAILURE(
+        BeginWith(blocker, "LOCK TABLE accounts, log, keyed IN ACCESS EXCLUSIVE MODE"));
     ExpectRunsFor(*pgteal, 20'000, 20'500);
     EXPECT_EQ(Walsender(), walsender) << "blue lost patience";
   }
