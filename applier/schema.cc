@@ -50,6 +50,19 @@ CREATE TABLE IF NOT EXISTS pgteal.event (
   deployment text NOT NULL,
   kind text NOT NULL,
   detail text NOT NULL);
+CREATE TABLE IF NOT EXISTS pgteal.turn (
+  deployment text PRIMARY KEY,
+  epoch bigint NOT NULL DEFAULT 0,
+  attempt text,
+  phase text,
+  way_back text,
+  updated_at timestamptz NOT NULL DEFAULT clock_timestamp());
+CREATE TABLE IF NOT EXISTS pgteal.fence (
+  deployment text NOT NULL,
+  kind text NOT NULL,
+  role text NOT NULL,
+  former text,
+  PRIMARY KEY (deployment, kind, role));
 )";
 
 }  // namespace

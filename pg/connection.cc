@@ -63,7 +63,7 @@ std::string StartupOptions(const ConnInfo& info, const SessionOptions& options) 
 }
 
 ConnInfo WithDefaults(ConnInfo info, const SessionOptions& options) {
-  info.Set("options", StartupOptions(info, options));
+  if (!options.is_console) info.Set("options", StartupOptions(info, options));
   info.Set("application_name", options.application_name);
   if (options.replication) info.Set("replication", "database");
   // A peer that vanished without a word is noticed in about half a minute.
@@ -106,7 +106,7 @@ void Connection::Finish::operator()(pg_conn* connection) const { PQfinish(connec
 Connection::Connection(const ConnInfo& info, const SessionOptions& options)
     : interrupt_(options.interrupt), description_(info.Describe()) {
   Connect(WithDefaults(info, options), options);
-  PinSettings();
+  if (!options.is_console) PinSettings();
 }
 
 void Connection::Connect(const ConnInfo& info, const SessionOptions&) {

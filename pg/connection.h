@@ -23,6 +23,7 @@ using Deadline = std::optional<Clock::time_point>;  // none: wait as long as it 
 struct SessionOptions {
   std::string application_name = "pgteal";
   bool replication = false;  // a walsender session (replication=database)
+  bool is_console = false;   // a pooler's admin console: it knows no settings, so none are pinned
   // Ends every wait of this connection; may be null. Borrowed.
   const Interrupt* interrupt = nullptr;
   // Further settings for the startup packet, on top of the pinned ones.

@@ -114,23 +114,6 @@ void CreatePublication(pg::Connection& blue, const Deployment& deployment,
   spdlog::info("publication {} created on blue tables={}", deployment.name, tables.size());
 }
 
-void RequireLogical(pg::Connection& blue) {
-  const std::string level = pg::Setting(blue, "wal_level");
-  if (level != "logical") {
-    throw pg::Refused(fmt::format("wal_level is {} on blue", level),
-                      "ALTER SYSTEM SET wal_level = 'logical'; then restart blue.");
-  }
-  const auto role = blue.Exec(
-      "SELECT rolreplication OR rolsuper OR coalesce((SELECT pg_has_role(current_user, oid,"
-      " 'member') FROM pg_roles WHERE rolname = 'rds_replication'), false), current_user"
-      " FROM pg_roles WHERE rolname = current_user");
-  if (!role.Bool(0, 0)) {
-    throw pg::Refused(
-        fmt::format("role {} may not replicate from blue", role.Text(0, 1)),
-        fmt::format("ALTER ROLE {} REPLICATION; on blue.", pg::QuoteIdentifier(role.Text(0, 1))));
-  }
-}
-
 void RequireFreeSlot(pg::Connection& blue) {
   const auto row = blue.Exec(
       "SELECT current_setting('max_replication_slots')::int - count(*),"
@@ -142,16 +125,35 @@ void RequireFreeSlot(pg::Connection& blue) {
 
 }  // namespace
 
+void RequireLogical(pg::Connection& source, const std::string& side) {
+  const std::string level = pg::Setting(source, "wal_level");
+  if (level != "logical") {
+    throw pg::Refused(
+        fmt::format("wal_level is {} on {}", level, side),
+        fmt::format("ALTER SYSTEM SET wal_level = 'logical'; then restart {}.", side));
+  }
+  const auto role = source.Exec(
+      "SELECT rolreplication OR rolsuper OR coalesce((SELECT pg_has_role(current_user, oid,"
+      " 'member') FROM pg_roles WHERE rolname = 'rds_replication'), false), current_user"
+      " FROM pg_roles WHERE rolname = current_user");
+  if (!role.Bool(0, 0)) {
+    throw pg::Refused(fmt::format("role {} may not replicate from {}", role.Text(0, 1), side),
+                      fmt::format("ALTER ROLE {} REPLICATION; on {}.",
+                                  pg::QuoteIdentifier(role.Text(0, 1)), side));
+  }
+}
+
 void PreparePublication(pg::Connection& blue, const Deployment& deployment,
                         const BootstrapOptions& options) {
-  RequireLogical(blue);
+  RequireLogical(blue, "blue");
   CreatePublication(blue, deployment, options);
 }
 
 void CreateSlot(pg::Connection& blue, pg::ReplicationConnection& stream, const std::string& slot,
                 bool temporary) {
   RequireFreeSlot(blue);
-  spdlog::info("creating slot {} on blue: waits for the transactions that are writing now", slot);
+  spdlog::info("creating slot {} on {}: waits for the transactions that are writing now", slot,
+               blue.description());
   const auto created = stream.CreateSlot(slot, temporary, false);
   spdlog::info("slot {} created consistent_point={}", slot, created.consistent_point);
 }

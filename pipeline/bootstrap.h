@@ -42,6 +42,9 @@ void PreparePublication(pg::Connection& blue, const Deployment& deployment,
 // A temporary slot lives as long as `stream`. Throws Refused when no slot is free.
 void CreateSlot(pg::Connection& blue, pg::ReplicationConnection& stream, const std::string& slot,
                 bool temporary);
+// Throws Refused when a server, named by `side`, cannot send its changes to our role: wal_level,
+// privilege.
+void RequireLogical(pg::Connection& source, const std::string& side);
 void RequireWritable(pg::Connection& green);
 // Schema pgteal with a new deployment whose progress is at `start`. `state`: what comes first, a
 // load (its first phase) or the stream.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <string>
 
 namespace pgteal::pipeline {
@@ -13,6 +14,9 @@ constexpr int kObjectsPerCommit = 500;
 constexpr const char* kObjectsSql = R"(
 SELECT m.oid, quote_ident(r.rolname) FROM pg_largeobject_metadata AS m
   JOIN pg_roles AS r ON r.oid = m.lomowner ORDER BY m.oid)";
+
+constexpr const char* kContentsSql =
+    "SELECT oid, md5(lo_get(oid)) FROM pg_largeobject_metadata ORDER BY oid";
 
 constexpr const char* kGrantsSql = R"(
 SELECT format('GRANT %s ON LARGE OBJECT %s TO %s%s', a.privilege_type, m.oid,
@@ -31,6 +35,20 @@ void CopyBytes(pg::Connection& blue, pg::Connection& green, const std::string& o
     green.Exec("SELECT lo_put($1::oid, $2::bigint, $3::bytea)",
                {oid, std::to_string(at), std::string(hex)});
   }
+}
+
+// The object is there afterwards, and empty.
+void MakeEmpty(pg::Connection& blue, pg::Connection& green, const std::string& oid, bool is_new) {
+  if (!is_new) {
+    green.Exec("SELECT lo_truncate64(lo_open($1::oid, 131072), 0)", {oid});  // INV_WRITE
+    return;
+  }
+  green.Exec("SELECT lo_create($1::oid)", {oid});
+  const auto owner = blue.Exec(
+      "SELECT quote_ident(r.rolname) FROM pg_largeobject_metadata AS m"
+      " JOIN pg_roles AS r ON r.oid = m.lomowner WHERE m.oid = $1",
+      {oid});
+  green.Exec(fmt::format("ALTER LARGE OBJECT {} OWNER TO {}", oid, owner.Text(0, 0)));
 }
 
 }  // namespace
@@ -55,6 +73,27 @@ size_t CopyLargeObjects(pg::Connection& blue, pg::Connection& green, const DumpO
     for (int i = 0; i < grants.rows(); ++i) green.Exec(grants.String(i, 0));
   }
   return static_cast<size_t>(objects.rows());
+}
+
+size_t CopyChangedLargeObjects(pg::Connection& blue, pg::Connection& green) {
+  std::map<std::string, std::string> on_green;
+  const auto targets = green.Exec(kContentsSql);
+  for (int i = 0; i < targets.rows(); ++i) on_green[targets.String(i, 0)] = targets.String(i, 1);
+  const auto sources = blue.Exec(kContentsSql);
+  if (sources.is_empty() && on_green.empty()) return 0;
+  size_t touched = 0;
+  green.Exec("BEGIN");
+  for (int i = 0; i < sources.rows(); ++i) {
+    const std::string oid = sources.String(i, 0);
+    const auto known = on_green.extract(oid);
+    if (!known.empty() && known.mapped() == sources.Text(i, 1)) continue;
+    MakeEmpty(blue, green, oid, known.empty());
+    CopyBytes(blue, green, oid);
+    ++touched;
+  }
+  for (const auto& left : on_green) green.Exec("SELECT lo_unlink($1::oid)", {left.first});
+  green.Exec("COMMIT");
+  return touched + on_green.size();
 }
 
 }  // namespace pgteal::pipeline

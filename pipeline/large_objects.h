@@ -13,6 +13,11 @@ namespace pgteal::pipeline {
 // later has to be copied again at a switchover. Green's are removed first. Returns their number.
 size_t CopyLargeObjects(pg::Connection& blue, pg::Connection& green, const DumpOptions& options);
 
+// Brings green's large objects to blue's as they are now: those that differ, are missing or too
+// many. Owners only when they are made. Returns how many it touched. Both sides are read
+// completely.
+size_t CopyChangedLargeObjects(pg::Connection& blue, pg::Connection& green);
+
 }  // namespace pgteal::pipeline
 
 #endif  // PGTEAL_PIPELINE_LARGE_OBJECTS_H_

@@ -4,8 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <set>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "pg/quote.h"
@@ -13,47 +12,69 @@
 namespace pgteal::pipeline {
 namespace {
 
-constexpr size_t kPerStatement = 200;
+// Each sequence that a transaction touches takes a place in the server's lock table, which holds
+// some 6,400 by default; and a statement of a thousand branches is still planned in milliseconds.
+constexpr size_t kPerStatement = 500;
 
-constexpr const char* kSequencesSql = R"(
+constexpr const char* kNamesSql = R"(
 SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
  WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'
    AND n.nspname NOT IN ('information_schema', 'pgteal')
  ORDER BY 1)";
 
+using Changed = std::vector<std::pair<std::string, SequenceValue>>;
+
+void SetSequences(pg::Connection& green, const Changed& changed, size_t first, size_t end) {
+  std::string sql = "SELECT count(setval(s.name::regclass, s.value, s.called)) FROM (VALUES ";
+  for (size_t i = first; i < end; ++i) {
+    sql += fmt::format("{}({}, {}::bigint, {})", i == first ? "" : ", ",
+                       pg::QuoteLiteral(changed[i].first), changed[i].second.last_value,
+                       changed[i].second.is_called);
+  }
+  green.Exec(sql + ") AS s(name, value, called)");
+}
+
 }  // namespace
 
-size_t CopySequences(pg::Connection& blue, pg::Connection& green) {
-  std::set<std::string> on_green;
-  const auto targets = green.Exec(kSequencesSql);
-  for (int i = 0; i < targets.rows(); ++i) on_green.insert(targets.String(i, 0));
-  std::vector<std::string> names;
-  const auto sources = blue.Exec(kSequencesSql);
-  for (int i = 0; i < sources.rows(); ++i) {
-    if (on_green.contains(sources.String(i, 0))) {
-      names.push_back(sources.String(i, 0));
-    } else {
-      spdlog::warn("sequence {} is missing on green", sources.Text(i, 0));
-    }
-  }
-  for (size_t first = 0; first < names.size(); first += kPerStatement) {
-    std::string read;
-    const size_t end = std::min(names.size(), first + kPerStatement);
+std::map<std::string, SequenceValue> ReadSequences(pg::Connection& side) {
+  std::map<std::string, SequenceValue> values;
+  const auto names = side.Exec(kNamesSql);
+  const auto count = static_cast<size_t>(names.rows());
+  for (size_t first = 0; first < count; first += kPerStatement) {
+    std::string sql;
+    const size_t end = std::min(count, first + kPerStatement);
     for (size_t i = first; i < end; ++i) {
-      read += fmt::format("{}SELECT {}::text, last_value, is_called FROM {}",
-                          i == first ? "" : " UNION ALL ", pg::QuoteLiteral(names[i]), names[i]);
+      const auto name = names.Text(static_cast<int>(i), 0);
+      sql += fmt::format("{}SELECT {}, last_value, is_called FROM {}",
+                         i == first ? "" : " UNION ALL ", pg::QuoteLiteral(name), name);
     }
-    const auto values = blue.Exec(read);
-    std::string write;
-    for (int i = 0; i < values.rows(); ++i) {
-      write += fmt::format("{}setval({}, {}, {})", i == 0 ? "SELECT " : ", ",
-                           pg::QuoteLiteral(values.Text(i, 0)), values.Text(i, 1),
-                           values.Bool(i, 2) ? "true" : "false");
+    const auto rows = side.Exec(sql);
+    for (int i = 0; i < rows.rows(); ++i) {
+      values[rows.String(i, 0)] = {.last_value = rows.Int(i, 1), .is_called = rows.Bool(i, 2)};
     }
-    green.Exec(write);
   }
-  return names.size();
+  return values;
+}
+
+size_t CopySequences(pg::Connection& blue, pg::Connection& green) {
+  const auto sources = ReadSequences(blue);
+  const auto targets = ReadSequences(green);
+  Changed changed;
+  size_t common = 0;
+  for (const auto& [name, value] : sources) {
+    const auto target = targets.find(name);
+    if (target == targets.end()) {
+      spdlog::warn("sequence {} is missing on green", name);
+      continue;
+    }
+    ++common;
+    if (target->second != value) changed.emplace_back(name, value);
+  }
+  for (size_t first = 0; first < changed.size(); first += kPerStatement) {
+    SetSequences(green, changed, first, std::min(changed.size(), first + kPerStatement));
+  }
+  return common;
 }
 
 }  // namespace pgteal::pipeline

@@ -11,7 +11,10 @@ void AddCleanup(CLI::App* app, int* exit_code);
 void AddInspect(CLI::App* app, int* exit_code);
 void AddPrepare(CLI::App* app, int* exit_code);
 void AddReplay(CLI::App* app, int* exit_code);
+void AddRollback(CLI::App* app, int* exit_code);
 void AddRun(CLI::App* app, int* exit_code);
+void AddSwitchover(CLI::App* app, int* exit_code);
+void AddSyncSequences(CLI::App* app, int* exit_code);
 
 }  // namespace pgteal::tools
 

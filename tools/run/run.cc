@@ -5,6 +5,7 @@
 
 #include "pg/error.h"
 #include "pipeline/stream.h"
+#include "pipeline/turn.h"
 #include "tools/cli/exit_codes.h"
 #include "tools/run/load_view.h"
 #include "tools/run/progress_line.h"
@@ -38,6 +39,16 @@ pipeline::Session::End RunStream(const RunOptions& options,
   ProgressLine line(options.is_terminal, options.log_interval);
   pipeline::Stream stream(options.deployment, stream_options);
   return stream.Run(stop, [&line](const pipeline::SessionView& view) { line.Show(view); });
+}
+
+// Whether the sides have changed places since; false when nobody can tell.
+bool HasTurned(const pipeline::Deployment& deployment, int64_t epoch,
+               const pg::SessionOptions& session) {
+  try {
+    return pipeline::CurrentEpoch(deployment, session) != epoch;
+  } catch (const pg::Error&) {
+    return false;
+  }
 }
 
 // Everything before the stream. False when it was stopped.
@@ -77,13 +88,30 @@ bool MakeReady(const RunOptions& options, const pg::SessionOptions& session,
 
 int Run(const RunOptions& options, const std::atomic<bool>& stop) {
   const pg::SessionOptions session{.application_name = "pgteal " + options.deployment.name};
-  if (MakeReady(options, session, stop) &&
-      RunStream(options, options.stream, stop) == pipeline::Session::End::kDone) {
-    spdlog::info("done: green holds everything up to the chosen position");
-    return kDone;
+  // A living switchover drains through us: that one is left alone.
+  const auto settled = pipeline::SettleTurn(options.deployment, "", session);
+  if (settled == pipeline::Settled::kUndone) spdlog::warn("an unfinished switchover was undone");
+  while (true) {
+    const int64_t epoch = pipeline::CurrentEpoch(options.deployment, session);
+    RunOptions oriented = options;
+    oriented.deployment = pipeline::Oriented(options.deployment, epoch);
+    const bool is_back = epoch % 2 == 1;
+    if (is_back) spdlog::info("green takes the writes: streaming back to blue");
+    try {
+      if ((is_back || MakeReady(oriented, session, stop)) &&
+          RunStream(oriented, oriented.stream, stop) == pipeline::Session::End::kDone) {
+        spdlog::info("done: {} holds everything up to the chosen position",
+                     is_back ? "blue" : "green");
+        return kDone;
+      }
+    } catch (const pg::Error& error) {
+      if (!HasTurned(options.deployment, epoch, session)) throw;
+      spdlog::info("the sides have changed places ({})", error.what());
+      continue;
+    }
+    spdlog::info("stopped cleanly; the same command resumes");
+    return kInterrupted;
   }
-  spdlog::info("stopped cleanly; the same command resumes");
-  return kInterrupted;
 }
 
 }  // namespace pgteal::tools

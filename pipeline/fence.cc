@@ -1,0 +1,183 @@
+#include "pipeline/fence.h"
+
+#include <fmt/format.h>
+
+#include "pg/error.h"
+#include "pg/quote.h"
+
+namespace pgteal::pipeline {
+namespace {
+
+// One wait for a session to end. It is told again after it.
+constexpr int kEndWaitMs = 1000;
+
+// $1: roles to leave alone. A superuser may close everybody; CREATEROLE nobody above itself, and
+// since version 16 only roles it administers.
+constexpr const char* kRolesSql = R"(
+SELECT r.rolname, me.rolsuper OR (me.rolcreaterole AND NOT r.rolsuper AND NOT r.rolreplication
+       AND NOT r.rolbypassrls AND CASE
+       WHEN current_setting('server_version_num')::int < 160000 THEN true
+       ELSE pg_has_role(me.oid, r.oid, 'MEMBER WITH ADMIN OPTION') END)
+  FROM pg_roles AS r, pg_roles AS me
+ WHERE me.rolname = current_user AND r.rolcanlogin
+   AND r.rolname NOT IN (current_user, session_user) AND r.rolname <> ALL ($1::name[])
+   AND has_database_privilege(r.oid, current_database(), 'CONNECT')
+ ORDER BY 1)";
+
+// Every place where default_transaction_read_only is set for this database: for itself, for a role,
+// for a role in it. $1 as above.
+constexpr const char* kDefaultsSql = R"(
+SELECT CASE WHEN s.setrole = 0 THEN 'database' WHEN s.setdatabase = 0 THEN 'role'
+            ELSE 'role in database' END, coalesce(r.rolname, ''),
+       split_part(c.setting, '=', 2)
+  FROM pg_db_role_setting AS s CROSS JOIN unnest(s.setconfig) AS c(setting)
+  LEFT JOIN pg_roles AS r ON r.oid = s.setrole
+ WHERE starts_with(c.setting, 'default_transaction_read_only=')
+   AND (s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
+        OR (s.setdatabase = 0 AND s.setrole <> 0))
+   AND (s.setrole = 0 OR (r.rolname NOT IN (current_user, session_user)
+                          AND r.rolname <> ALL ($1::name[]))))";
+
+constexpr const char* kForeignSql = R"(
+FROM pg_stat_activity
+ WHERE datname = current_database() AND pid <> pg_backend_pid()
+   AND backend_type NOT IN ('autovacuum worker', 'walsender', 'parallel worker')
+   AND coalesce(usename, '') <> ALL ($1::name[])
+   AND NOT (usename = current_user AND starts_with(application_name, 'pgteal')))";
+
+// {"a","b\"c"}
+std::string NameArray(const std::vector<std::string>& names) {
+  std::string text = "{";
+  for (const auto& name : names) {
+    text += text.size() > 1 ? ",\"" : "\"";
+    for (const char c : name) {
+      if (c == '"' || c == '\\') text += '\\';
+      text += c;
+    }
+    text += '"';
+  }
+  return text + "}";
+}
+
+std::string Database(pg::Connection& side) {
+  return pg::QuoteIdentifier(side.Exec("SELECT current_database()").Text(0, 0));
+}
+
+std::string AlterSubject(const std::string& kind, const std::string& role,
+                         const std::string& database) {
+  if (kind == "database") return "ALTER DATABASE " + database;
+  const std::string subject = "ALTER ROLE " + pg::QuoteIdentifier(role);
+  return kind == "role in database" ? subject + " IN DATABASE " + database : subject;
+}
+
+// Collects statements that are then sent in one go.
+class Script {
+ public:
+  explicit Script(std::string deployment) : deployment_(std::move(deployment)) {}
+
+  // `former` NULL: there was none.
+  void Remember(const std::string& kind, const std::string& role,
+                const std::optional<std::string>& former) {
+    sql_ += fmt::format(
+        "INSERT INTO pgteal.fence (deployment, kind, role, former) VALUES ({}, {}, {}, {})"
+        " ON CONFLICT DO NOTHING;",
+        pg::QuoteLiteral(deployment_), pg::QuoteLiteral(kind), pg::QuoteLiteral(role),
+        former ? pg::QuoteLiteral(*former) : "NULL");
+  }
+  void Add(const std::string& statement) { sql_ += statement + ";"; }
+  const std::string& sql() const { return sql_; }
+
+ private:
+  const std::string deployment_;
+  std::string sql_;
+};
+
+}  // namespace
+
+std::vector<std::string> RolesBeyondReach(pg::Connection& side, const FenceOptions& options) {
+  const auto rows = side.Exec(kRolesSql, {NameArray(options.leave_roles)});
+  std::vector<std::string> names;
+  for (int i = 0; i < rows.rows(); ++i) {
+    if (!rows.Bool(i, 1)) names.push_back(rows.String(i, 0));
+  }
+  return names;
+}
+
+void CloseDatabase(pg::Connection& side, const FenceOptions& options) {
+  const std::string database = Database(side);
+  const auto roles = side.Exec(kRolesSql, {NameArray(options.leave_roles)});
+  const auto defaults = side.Exec(kDefaultsSql, {NameArray(options.leave_roles)});
+  Script script(options.deployment);
+  bool has_default = false;
+  for (int i = 0; i < defaults.rows(); ++i) {
+    const std::string kind = defaults.String(i, 0);
+    has_default |= kind == "database";
+    script.Remember(kind, defaults.String(i, 1), defaults.String(i, 2));
+    script.Add(AlterSubject(kind, defaults.String(i, 1), database) +
+               " SET default_transaction_read_only = on");
+  }
+  if (!has_default) {
+    script.Remember("database", "", std::nullopt);
+    script.Add(AlterSubject("database", "", database) + " SET default_transaction_read_only = on");
+  }
+  for (int i = 0; i < roles.rows(); ++i) {
+    script.Remember("login", roles.String(i, 0), std::nullopt);
+    script.Add(fmt::format("ALTER ROLE {} NOLOGIN", pg::QuoteIdentifier(roles.Text(i, 0))));
+  }
+  side.Exec(script.sql());
+}
+
+void OpenDatabase(pg::Connection& side, const std::string& deployment) {
+  const std::string database = Database(side);
+  const auto rows = side.Exec(
+      "SELECT f.kind, f.role, f.former, f.role = '' OR r.rolname IS NOT NULL"
+      " FROM pgteal.fence AS f LEFT JOIN pg_roles AS r ON r.rolname = f.role"
+      " WHERE f.deployment = $1",
+      {deployment});
+  Script script(deployment);
+  for (int i = 0; i < rows.rows(); ++i) {
+    if (!rows.Bool(i, 3)) continue;  // the role was dropped meanwhile
+    const std::string kind = rows.String(i, 0);
+    if (kind == "login") {
+      script.Add(fmt::format("ALTER ROLE {} LOGIN", pg::QuoteIdentifier(rows.Text(i, 1))));
+      continue;
+    }
+    const auto former = rows.Optional(i, 2);
+    script.Add(AlterSubject(kind, rows.String(i, 1), database) +
+               (former ? " SET default_transaction_read_only = " + pg::QuoteLiteral(*former)
+                       : " RESET default_transaction_read_only"));
+  }
+  script.Add("DELETE FROM pgteal.fence WHERE deployment = " + pg::QuoteLiteral(deployment));
+  side.Exec(script.sql());
+}
+
+bool IsClosed(pg::Connection& side, const std::string& deployment) {
+  return !side.Exec("SELECT FROM pgteal.fence WHERE deployment = $1 LIMIT 1", {deployment})
+              .is_empty();
+}
+
+ForeignSessions FindForeignSessions(pg::Connection& side, const FenceOptions& options) {
+  const auto row = side.Exec(
+      fmt::format("SELECT count(*), (SELECT string_agg(x.name, ', ') FROM (SELECT DISTINCT"
+                  " coalesce(usename, backend_type) || ' (' || application_name || ')' {}"
+                  " LIMIT 5) AS x(name)) {}",
+                  kForeignSql, kForeignSql),
+      {NameArray(options.leave_roles)});
+  return {.count = static_cast<size_t>(row.Int(0, 0)), .names = row.String(0, 1)};
+}
+
+void EndForeignSessions(pg::Connection& side, const FenceOptions& options,
+                        const std::string& before) {
+  const std::string whom =
+      kForeignSql +
+      (before.empty() ? std::string() : " AND backend_start < " + pg::QuoteLiteral(before));
+  const pg::TextParams params = {NameArray(options.leave_roles)};
+  // First all are told, then each is waited for.
+  side.Exec("SELECT count(pg_terminate_backend(pid)) " + whom, params);
+  while (side.Exec(fmt::format("SELECT count(pg_terminate_backend(pid, {})) {}", kEndWaitMs, whom),
+                   params)
+             .Int(0, 0) > 0) {
+  }
+}
+
+}  // namespace pgteal::pipeline

@@ -1,0 +1,48 @@
+#ifndef PGTEAL_PIPELINE_FENCE_H_
+#define PGTEAL_PIPELINE_FENCE_H_
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "pg/connection.h"
+
+namespace pgteal::pipeline {
+
+// Closes one database to everybody but pgteal, and opens it again exactly as it was. What is
+// changed is written to pgteal.fence on the same server in the same transaction, so that whoever
+// comes after the death of the tool can undo it.
+//
+// NOLOGIN for every role that may connect is what holds: a default of read-only alone can be
+// overridden by any session. Roles belong to the whole server, so the closed ones cannot log into
+// its other databases either.
+struct FenceOptions {
+  std::string deployment;
+  std::vector<std::string> leave_roles;  // they keep their login and their sessions
+};
+
+// Roles that can log into this database and that our role may not close. With one of them the fence
+// has a hole.
+std::vector<std::string> RolesBeyondReach(pg::Connection& side, const FenceOptions& options);
+
+// Inside a transaction of the caller. Idempotent: what is closed already is left alone.
+void CloseDatabase(pg::Connection& side, const FenceOptions& options);
+// Inside a transaction of the caller. Undoes CloseDatabase(); nothing when it was never closed.
+void OpenDatabase(pg::Connection& side, const std::string& deployment);
+bool IsClosed(pg::Connection& side, const std::string& deployment);
+
+// Sessions of others in this database: programs' connections and background workers that may write.
+// A session of our own role counts as ours when its application_name begins with "pgteal".
+struct ForeignSessions {
+  size_t count = 0;
+  std::string names;  // "role (application_name)" of some
+};
+ForeignSessions FindForeignSessions(pg::Connection& side, const FenceOptions& options);
+// Tells all of them to end and waits for each, as long as the connection's interrupt allows. Only
+// those that began before `before`, when it is not empty (a timestamptz of the server).
+void EndForeignSessions(pg::Connection& side, const FenceOptions& options,
+                        const std::string& before = "");
+
+}  // namespace pgteal::pipeline
+
+#endif  // PGTEAL_PIPELINE_FENCE_H_

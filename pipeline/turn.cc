@@ -1,0 +1,208 @@
+#include "pipeline/turn.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "applier/schema.h"
+#include "pg/catalog.h"
+#include "pg/error.h"
+#include "pipeline/fence.h"
+#include "pipeline/way_back.h"
+
+namespace pgteal::pipeline {
+namespace {
+
+// Whoever holds it on the closing side is a living tool. $1 the deployment.
+constexpr const char* kTryLockSql =
+    "SELECT pg_try_advisory_lock(hashtext('pgteal turn'), hashtext($1))";
+// The walsender of a process that is being told to end needs a moment to let go of the slot.
+constexpr const char* kEndWalsenderSql =
+    "SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots"
+    " WHERE slot_name = $1 AND active_pid IS NOT NULL";
+constexpr const char* kInUse = "55006";
+constexpr int kDropAttempts = 20;
+
+constexpr const char* kSettledElsewhere =
+    "somebody else has ended this attempt: another pgteal found it without its tool";
+
+bool TryLock(pg::Connection& side, const std::string& deployment) {
+  return side.Exec(kTryLockSql, {deployment}).Bool(0, 0);
+}
+
+// The name taken off, the attempt cannot be completed any more. Waits for an opening that commits
+// at this very moment.
+void Disarm(pg::Connection& to, const std::string& deployment, const std::string& attempt) {
+  to.Exec("UPDATE pgteal.turn SET attempt = NULL WHERE deployment = $1 AND attempt = $2",
+          {deployment, attempt});
+}
+
+void Undo(pg::Connection& from, const std::string& deployment, const std::string& attempt) {
+  from.Exec("BEGIN");
+  const auto row = from.Exec(
+      "UPDATE pgteal.turn SET attempt = NULL, phase = NULL, updated_at = clock_timestamp()"
+      " WHERE deployment = $1 AND attempt = $2",
+      {deployment, attempt});
+  if (row.affected_rows() == 1) {
+    OpenDatabase(from, deployment);
+    DisarmWayBack(from, deployment);
+  }
+  from.Exec("COMMIT");
+}
+
+void Finish(pg::Connection& from, const std::string& deployment, int64_t epoch) {
+  from.Exec(
+      "UPDATE pgteal.turn SET epoch = $2, attempt = NULL, phase = NULL,"
+      " updated_at = clock_timestamp() WHERE deployment = $1",
+      {deployment, std::to_string(epoch)});
+  DropSendingSlot(from, deployment);
+}
+
+struct Sides {
+  std::unique_ptr<pg::Connection> source;
+  std::unique_ptr<pg::Connection> target;
+};
+
+// A side that cannot be reached stays empty, unless neither can.
+Sides Connect(const Deployment& deployment, const pg::SessionOptions& session) {
+  Sides sides;
+  try {
+    sides.source = std::make_unique<pg::Connection>(deployment.source, session);
+  } catch (const pg::ConnectionLost& error) {
+    spdlog::debug("settling without {}: {}", deployment.source.Describe(), error.what());
+  }
+  try {
+    sides.target = std::make_unique<pg::Connection>(deployment.target, session);
+  } catch (const pg::ConnectionLost& error) {
+    if (!sides.source) throw;
+    spdlog::debug("settling without {}: {}", deployment.target.Describe(), error.what());
+  }
+  return sides;
+}
+
+// `to` is null when it cannot be reached.
+Settled Settle(pg::Connection& from, pg::Connection* to, const std::string& deployment,
+               const TurnRow& left) {
+  if (to == nullptr && left.phase == "committing") {
+    throw pg::ConnectionLost(
+        "a switchover was cut off at its point of no return, and the side that was to be opened "
+        "cannot be reached: only it knows what happened",
+        "Bring it back; the next run, switchover or status decides and goes on.");
+  }
+  if (to != nullptr) {
+    Disarm(*to, deployment, left.attempt);
+    const int64_t epoch = ReadTurn(*to, deployment).epoch;
+    if (epoch > left.epoch) {
+      Finish(from, deployment, epoch);
+      return Settled::kFinished;
+    }
+  }
+  Undo(from, deployment, left.attempt);
+  if (to != nullptr) RemoveWayBack(*to, deployment);
+  return Settled::kUndone;
+}
+
+}  // namespace
+
+TurnRow ReadTurn(pg::Connection& side, const std::string& deployment) {
+  if (!applier::HasSchema(side)) return {};
+  const auto row = side.Exec(
+      "SELECT epoch, attempt, phase, way_back IS NOT NULL FROM pgteal.turn WHERE deployment = $1",
+      {deployment});
+  if (row.is_empty()) return {};
+  return {.epoch = row.Int(0, 0),
+          .attempt = row.String(0, 1),
+          .phase = row.String(0, 2),
+          .has_way_back = row.Bool(0, 3)};
+}
+
+int64_t CurrentEpoch(const Deployment& deployment, const pg::SessionOptions& session) {
+  pg::Connection source(deployment.source, session);
+  pg::Connection target(deployment.target, session);
+  return std::max(ReadTurn(source, deployment.name).epoch, ReadTurn(target, deployment.name).epoch);
+}
+
+Deployment Oriented(const Deployment& deployment, int64_t epoch) {
+  if (epoch % 2 == 0) return deployment;
+  return {.source = deployment.target, .target = deployment.source, .name = deployment.name};
+}
+
+TurnAttempt::TurnAttempt(std::string deployment, std::string attempt, int64_t epoch)
+    : deployment_(std::move(deployment)), attempt_(std::move(attempt)), epoch_(epoch) {}
+
+void TurnAttempt::Lock(pg::Connection& from) {
+  if (!TryLock(from, deployment_)) {
+    throw pg::Refused(fmt::format("a switchover of deployment {} is under way", deployment_),
+                      "Wait for it, or end the tool that makes it.");
+  }
+}
+
+void TurnAttempt::Begin(pg::Connection& from, pg::Connection& to) {
+  constexpr const char* kBeginSql =
+      "INSERT INTO pgteal.turn (deployment, epoch, attempt, phase) VALUES ($1, $2, $3, $4)"
+      " ON CONFLICT (deployment) DO UPDATE SET epoch = $2, attempt = $3, phase = $4,"
+      " updated_at = clock_timestamp()";
+  applier::EnsureSchema(from);
+  from.Exec(kBeginSql, {deployment_, std::to_string(epoch_), attempt_, "preparing"});
+  to.Exec(kBeginSql, {deployment_, std::to_string(epoch_), attempt_, std::nullopt});
+}
+
+void TurnAttempt::SetPhase(pg::Connection& from, const std::string& phase) {
+  const auto row = from.Exec(
+      "UPDATE pgteal.turn SET phase = $3, updated_at = clock_timestamp()"
+      " WHERE deployment = $1 AND attempt = $2",
+      {deployment_, attempt_, phase});
+  if (row.affected_rows() != 1) throw pg::Refused(kSettledElsewhere, "Start it again.");
+}
+
+void TurnAttempt::Complete(pg::Connection& to) {
+  const auto row = to.Exec(
+      "UPDATE pgteal.turn SET epoch = epoch + 1, attempt = NULL, way_back = NULL, updated_at = "
+      "clock_timestamp()"
+      " WHERE deployment = $1 AND attempt = $2 AND epoch = $3",
+      {deployment_, attempt_, std::to_string(epoch_)});
+  if (row.affected_rows() != 1) throw pg::Refused(kSettledElsewhere, "Start it again.");
+}
+
+Settled SettleTurn(const Deployment& deployment, const std::string& own_attempt,
+                   const pg::SessionOptions& session) {
+  const Sides sides = Connect(deployment, session);
+  const bool is_ours = !own_attempt.empty();
+  for (const bool is_source : {true, false}) {
+    pg::Connection* from = is_source ? sides.source.get() : sides.target.get();
+    pg::Connection* to = is_source ? sides.target.get() : sides.source.get();
+    if (from == nullptr) continue;
+    const TurnRow left = ReadTurn(*from, deployment.name);
+    if (left.phase.empty() || (is_ours && left.attempt != own_attempt)) continue;
+    if (!is_ours && !TryLock(*from, deployment.name)) return Settled::kAlive;
+    return Settle(*from, to, deployment.name, left);
+  }
+  // The row that says how far the attempt was is on the side that is missing.
+  if (is_ours && (!sides.source || !sides.target)) {
+    throw pg::ConnectionLost("the side that was being closed cannot be reached");
+  }
+  if (!is_ours && sides.source && sides.target) {
+    // The way back of an attempt that was undone while its side was away.
+    for (auto* side : {sides.source.get(), sides.target.get()}) {
+      if (ReadTurn(*side, deployment.name).has_way_back) RemoveWayBack(*side, deployment.name);
+    }
+  }
+  return Settled::kNothing;
+}
+
+void DropSendingSlot(pg::Connection& side, const std::string& slot) {
+  for (int attempt = 1; pg::FindSlot(side, slot); ++attempt) {
+    side.Exec(kEndWalsenderSql, {slot});
+    try {
+      pg::DropSlot(side, slot);
+    } catch (const pg::ServerError& error) {
+      // A running pgteal has taken it again before it saw that the turn is complete.
+      if (error.sqlstate() != kInUse || attempt == kDropAttempts) throw;
+    }
+  }
+}
+
+}  // namespace pgteal::pipeline

@@ -1,0 +1,64 @@
+#include "tools/switchover/drain.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "pg/error.h"
+#include "pipeline/doorbell.h"
+
+namespace pgteal::tools {
+namespace {
+
+// Between two looks at the progress row, which nobody can wake us for.
+constexpr std::chrono::milliseconds kLook{2};
+
+}  // namespace
+
+Drain::Drain(pg::Connection& from, pg::Connection& to, std::string slot)
+    : from_(from), to_(to), slot_(std::move(slot)) {}
+
+Drain::Held Drain::Read() {
+  const auto row =
+      to_.Exec("SELECT end_lsn, transactions FROM pgteal.progress WHERE slot = $1", {slot_});
+  if (row.is_empty()) {
+    throw pg::Refused(fmt::format("the progress of slot {} is gone", slot_),
+                      "It was cleaned up meanwhile.");
+  }
+  return {.end_lsn = row.LsnAt(0, 0), .transactions = row.Int(0, 1)};
+}
+
+uint64_t Drain::LagBytes() {
+  const pg::Lsn end = from_.Exec("SELECT pg_current_wal_insert_lsn()").LsnAt(0, 0);
+  const pg::Lsn held = Read().end_lsn;
+  return end > held ? end.value - held.value : 0;
+}
+
+pg::Lsn Drain::ToEnd() {
+  // A transaction of its own, so that the walsender has something to send at once.
+  from_.Exec("SELECT pg_logical_emit_message(true, 'pgteal', 'barrier')");
+  const pg::Lsn mark = from_.Exec("SELECT pg_current_wal_insert_lsn()").LsnAt(0, 0);
+  pipeline::Doorbell never;
+  while (true) {
+    const Held held = Read();
+    if (held.end_lsn >= mark) {
+      transactions_ = held.transactions;
+      return mark;
+    }
+    never.Wait(pipeline::Clock::now() + kLook);
+  }
+}
+
+void Drain::Prove() {
+  const int64_t before = transactions_;
+  ToEnd();
+  const int64_t others = transactions_ - before - 1;
+  if (others == 0) return;
+  throw pg::Refused(
+      fmt::format("{} transactions were committed after the fence, by sessions that it does not "
+                  "stop",
+                  others),
+      "Find who writes with pgteal's own role or as a background job, and stop it.");
+}
+
+}  // namespace pgteal::tools

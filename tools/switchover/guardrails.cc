@@ -1,0 +1,134 @@
+#include "tools/switchover/guardrails.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "pg/catalog.h"
+#include "pg/quote.h"
+#include "pipeline/table_state.h"
+
+namespace pgteal::tools {
+namespace {
+
+using Objections = std::vector<Objection>;
+
+constexpr const char* kOwnsDatabaseSql =
+    "SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database()";
+constexpr const char* kPreparedSql =
+    "SELECT string_agg(gid, ', ') FROM pg_prepared_xacts WHERE database = current_database()";
+constexpr const char* kSubscriptionsSql =
+    "SELECT string_agg(subname, ', ') FROM pg_subscription WHERE subenabled AND subdbid ="
+    " (SELECT oid FROM pg_database WHERE datname = current_database())";
+constexpr const char* kWritersSql =
+    "SELECT count(*), string_agg(DISTINCT usename || ' (' || application_name || ')', ', ')"
+    " FROM pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL"
+    " AND backend_type = 'client backend' AND NOT starts_with(application_name, 'pgteal')";
+
+void CheckStream(pg::Connection& from, pg::Connection& to, const pipeline::Deployment& oriented,
+                 Objections* objections) {
+  const std::string state = pipeline::DeploymentState(to, oriented.name);
+  if (state.empty()) {
+    objections->push_back(
+        {fmt::format("there is no deployment {}", oriented.name), "Begin with `pgteal run`."});
+    return;
+  }
+  if (state != "streaming") {
+    objections->push_back({fmt::format("deployment {} is in state {}", oriented.name, state),
+                           "`pgteal status` says what is missing."});
+  }
+  const auto slot = pg::FindSlot(from, oriented.name);
+  if (!slot) {
+    objections->push_back(
+        {fmt::format("slot {} does not exist", oriented.name), "`pgteal run` says what to do."});
+  } else if (!slot->is_active) {
+    objections->push_back({fmt::format("nobody streams from slot {}", oriented.name),
+                           "Start `pgteal run`: the switchover drains through it."});
+  }
+}
+
+void CheckFence(pg::Connection& from, pg::Connection& to, const pipeline::FenceOptions& fence,
+                Objections* objections) {
+  const auto beyond = pipeline::RolesBeyondReach(from, fence);
+  if (!beyond.empty()) {
+    objections->push_back(
+        {fmt::format("our role may not close these roles: {}", fmt::join(beyond, ", ")),
+         "GRANT them to pgteal's role WITH ADMIN OPTION (and CREATEROLE), run as a superuser, or "
+         "name those that never write with --leave-role."});
+  }
+  for (auto* side : {&from, &to}) {
+    if (side->Exec(kOwnsDatabaseSql).Bool(0, 0)) continue;
+    objections->push_back(
+        {fmt::format("our role may not alter the database of {}", side->description()),
+         fmt::format("GRANT the database's owner to pgteal's role there.")});
+  }
+  const auto prepared = from.Exec(kPreparedSql);
+  if (!prepared.IsNull(0, 0)) {
+    objections->push_back(
+        {fmt::format("prepared transactions can commit behind the fence: {}", prepared.Text(0, 0)),
+         "COMMIT PREPARED or ROLLBACK PREPARED them."});
+  }
+  const auto subscriptions = from.Exec(kSubscriptionsSql);
+  if (!subscriptions.IsNull(0, 0)) {
+    objections->push_back(
+        {fmt::format("subscriptions write behind the fence: {}", subscriptions.Text(0, 0)),
+         "ALTER SUBSCRIPTION … DISABLE, and make them on the other side afterwards."});
+  }
+}
+
+}  // namespace
+
+Objections FindObjections(pg::Connection& from, pg::Connection& to,
+                          const pipeline::Deployment& oriented,
+                          const pipeline::FenceOptions& fence) {
+  Objections objections;
+  for (auto* side : {&from, &to}) {
+    if (!pg::IsInRecovery(*side)) continue;
+    objections.push_back({fmt::format("{} is a standby", side->description()),
+                          "Point the connection string at its primary."});
+  }
+  if (!objections.empty()) return objections;
+  CheckStream(from, to, oriented, &objections);
+  CheckFence(from, to, fence, &objections);
+  const auto writers = to.Exec(kWritersSql);
+  if (writers.Int(0, 0) > 0) {
+    objections.push_back(
+        {fmt::format("somebody writes on the side that is to be opened: {}", writers.Text(0, 1)),
+         "Stop them; their rows are not on the other side."});
+  }
+  return objections;
+}
+
+std::vector<std::string> FindConcerns(pg::Connection& from, pg::Connection& to,
+                                      const pipeline::FenceOptions&) {
+  std::vector<std::string> concerns;
+  const auto same_role = from.Exec(
+      "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+      " AND usename = current_user AND backend_type = 'client backend'"
+      " AND NOT starts_with(application_name, 'pgteal')");
+  if (same_role.Int(0, 0) > 0) {
+    concerns.push_back(
+        fmt::format("{} sessions use pgteal's own role, whose login stays open: they are ended at "
+                    "the fence, and could come back",
+                    same_role.Int(0, 0)));
+  }
+  const auto lost = from.Exec(
+      "SELECT count(*) FILTER (WHERE relpersistence = 'u'), count(*) FILTER (WHERE relkind = 'f')"
+      " FROM pg_class WHERE relkind IN ('r', 'f') AND oid >= 16384");
+  if (lost.Int(0, 0) > 0) {
+    concerns.push_back(
+        fmt::format("{} unlogged tables: their rows do not come along", lost.Int(0, 0)));
+  }
+  if (lost.Int(0, 1) > 0) {
+    concerns.push_back(
+        fmt::format("{} foreign tables: check their servers and user mappings on the new side",
+                    lost.Int(0, 1)));
+  }
+  const auto matviews = to.Exec("SELECT count(*) FROM pg_matviews WHERE ispopulated");
+  if (matviews.Int(0, 0) > 0) {
+    concerns.push_back(fmt::format(
+        "{} materialized views hold what they held at their last refresh", matviews.Int(0, 0)));
+  }
+  return concerns;
+}
+
+}  // namespace pgteal::tools

@@ -1,0 +1,29 @@
+#ifndef PGTEAL_TOOLS_SWITCHOVER_GUARDRAILS_H_
+#define PGTEAL_TOOLS_SWITCHOVER_GUARDRAILS_H_
+
+#include <string>
+#include <vector>
+
+#include "pg/connection.h"
+#include "pipeline/fence.h"
+#include "pipeline/options.h"
+
+namespace pgteal::tools {
+
+struct Objection {
+  std::string what;
+  std::string fix;
+};
+
+// What speaks against a turn right now: the fence would have a hole, the stream does not run, blue
+// would not be whole. Empty: nothing. Reads only.
+std::vector<Objection> FindObjections(pg::Connection& from, pg::Connection& to,
+                                      const pipeline::Deployment& oriented,
+                                      const pipeline::FenceOptions& fence);
+// What does not forbid it and should be known.
+std::vector<std::string> FindConcerns(pg::Connection& from, pg::Connection& to,
+                                      const pipeline::FenceOptions& fence);
+
+}  // namespace pgteal::tools
+
+#endif  // PGTEAL_TOOLS_SWITCHOVER_GUARDRAILS_H_

@@ -1,0 +1,53 @@
+#include "tools/switchover/report.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+namespace pgteal::tools {
+namespace {
+
+double Rounded(SwitchoverReport::Milliseconds time) {
+  return static_cast<double>(static_cast<int64_t>(time.count() * 10)) / 10;
+}
+
+}  // namespace
+
+std::string ReportText(const SwitchoverReport& report) {
+  std::string text = fmt::format("{}: {}\n", report.verb, report.result);
+  for (const auto& step : report.steps) {
+    text += fmt::format("  {:<14}{:>10.1f} ms\n", step.name, step.took.count());
+  }
+  for (const auto& warning : report.warnings) text += fmt::format("warning: {}\n", warning);
+  const bool is_rehearsal = report.result == "rehearsed";
+  if (is_rehearsal || report.result == "switched") {
+    text += fmt::format("write outage{}  {:.0f} ms\n", is_rehearsal ? " (predicted)" : "",
+                        report.outage.count());
+    text += fmt::format("sequences      {}\nlarge objects  {}\nlag            {} bytes\n",
+                        report.sequences, report.large_objects, report.lag_bytes);
+  }
+  if (report.barrier.is_valid()) text += fmt::format("barrier        {}\n", report.barrier);
+  if (report.start_lsn.is_valid()) text += fmt::format("way back from  {}\n", report.start_lsn);
+  return text;
+}
+
+std::string ReportJson(const SwitchoverReport& report) {
+  nlohmann::json steps = nlohmann::json::array();
+  for (const auto& step : report.steps) {
+    steps.push_back({{"name", step.name}, {"ms", Rounded(step.took)}});
+  }
+  return nlohmann::json{
+      {"verb", report.verb},
+      {"result", report.result},
+      {"steps", steps},
+      {"warnings", report.warnings},
+      {"outage_ms", Rounded(report.outage)},
+      {"sequences", report.sequences},
+      {"large_objects", report.large_objects},
+      {"lag_bytes", report.lag_bytes},
+      {"barrier_lsn", report.barrier.is_valid() ? report.barrier.ToString() : ""},
+      {"way_back_lsn", report.start_lsn.is_valid() ? report.start_lsn.ToString() : ""}}
+      .dump();
+}
+
+}  // namespace pgteal::tools

@@ -1,0 +1,354 @@
+#include "tools/switchover/switchover.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <random>
+#include <utility>
+
+#include "applier/schema.h"
+#include "pg/error.h"
+#include "pg/quote.h"
+#include "pg/replication.h"
+#include "pipeline/large_objects.h"
+#include "pipeline/read_only.h"
+#include "pipeline/sequence_copy.h"
+#include "pipeline/table_state.h"
+#include "pipeline/way_back.h"
+#include "tools/cli/exit_codes.h"
+#include "tools/switchover/guardrails.h"
+#include "tools/switchover/preparation.h"
+#include "tools/switchover/rehearsal.h"
+
+namespace pgteal::tools {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+// The fence falls when the opening side is this close behind.
+constexpr uint64_t kLagAtFenceMax = 1 << 20;
+constexpr milliseconds kLagLook{20};
+// Undoing goes on until it is done; so often it is tried again when a server is away.
+constexpr milliseconds kUndoPause{500};
+constexpr milliseconds kUndoLog{5000};
+
+const char* VerbName(TurnKind kind) {
+  return kind == TurnKind::kSwitchover ? "switchover" : "rollback";
+}
+
+std::string NewAttempt() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}", random(), random());
+}
+
+void Pause(milliseconds time) {
+  pipeline::Doorbell never;
+  never.Wait(Clock::now() + time);
+}
+
+}  // namespace
+
+Switchover::Switchover(const SwitchoverOptions& options, const std::atomic<bool>& stop)
+    : options_(options),
+      stop_(stop),
+      fence_{.deployment = options.deployment.name, .leave_roles = options.leave_roles},
+      watchdog_(options.timeout, stop, interrupt_) {
+  report_.verb = VerbName(options.kind);
+  if (!options.pooler.conninfo.empty()) pooler_.emplace(options.pooler);
+}
+
+pg::SessionOptions Switchover::Session(const std::string& part) {
+  return pipeline::SessionOptionsFor(part, options_.deployment.name, &interrupt_);
+}
+
+int Switchover::Run() {
+  try {
+    Connect();
+    CheckGuardrails();
+    Prepare();
+    CatchUp();
+    Fence();
+    Prove();
+    CopyRest();
+    Arm();
+    PassPointOfNoReturn();
+  } catch (const pg::Interrupted&) {
+    Undo();
+    if (!is_turned_) {
+      report_.result = "undone";
+      spdlog::warn("{} {}: everything is as it was", report_.verb,
+                   watchdog_.has_timed_out() ? "timed out" : "was stopped");
+      return watchdog_.has_timed_out() ? kTimedOut : kInterrupted;
+    }
+  } catch (const pg::Error& error) {
+    spdlog::error("{}", error.what());
+    Undo();
+    if (!is_turned_) {
+      report_.result = "undone";
+      throw;
+    }
+  }
+  Open();
+  Finish();
+  report_.result = "switched";
+  return kDone;
+}
+
+template <typename Body>
+void Switchover::Step(const char* name, Body body) {
+  if (interrupt_.is_raised()) throw pg::Interrupted();
+  const auto begun = Clock::now();
+  body();
+  const SwitchoverReport::Milliseconds took = Clock::now() - begun;
+  report_.steps.push_back({.name = name, .took = took});
+  spdlog::info("{} step={} ms={:.1f}", report_.verb, name, took.count());
+  CallHook(name);
+}
+
+void Switchover::CallHook(const std::string& phase) {
+  if (options_.hook.empty()) return;
+  const int code = RunHook(options_.hook, phase, options_.deployment, oriented_, report_.barrier,
+                           is_turned_ ? nullptr : &interrupt_);
+  if (code == 0) return;
+  const std::string what = fmt::format("hook ended with code {} at {}", code, phase);
+  if (is_turned_) {
+    report_.warnings.push_back(what);
+    spdlog::warn("{}", what);
+    return;
+  }
+  throw pg::Refused(what, "Before the point of no return a hook can forbid to go on, and did.");
+}
+
+// Events are for people; a turn does not fail for one.
+void Switchover::Note(const std::string& kind, const std::string& detail) {
+  try {
+    applier::RecordEvent(*to_, options_.deployment.name, kind, detail);
+  } catch (const pg::Error& error) {
+    spdlog::warn("event {} was not recorded: {}", kind, error.what());
+  }
+}
+
+void Switchover::Connect() {
+  Step("connect", [this] {
+    const auto session = Session("switchover");
+    if (pipeline::SettleTurn(options_.deployment, "", session) == pipeline::Settled::kAlive) {
+      throw pg::Refused(
+          fmt::format("a switchover of deployment {} is under way", options_.deployment.name),
+          "Wait for it, or end the tool that makes it.");
+    }
+    epoch_ = pipeline::CurrentEpoch(options_.deployment, session);
+    const bool is_back = epoch_ % 2 == 1;
+    if (is_back != (options_.kind == TurnKind::kRollback)) {
+      throw pg::Refused(
+          is_back ? "green takes the writes already" : "blue takes the writes already",
+          is_back ? "`pgteal rollback` goes back." : "There is nothing to roll back.");
+    }
+    oriented_ = pipeline::Oriented(options_.deployment, epoch_);
+    from_ = std::make_unique<pg::Connection>(oriented_.source, session);
+    to_ = std::make_unique<pg::Connection>(oriented_.target, session);
+    drain_.emplace(*from_, *to_, oriented_.name);
+  });
+}
+
+void Switchover::CheckGuardrails() {
+  Step("guardrails", [this] {
+    const auto objections = FindObjections(*from_, *to_, oriented_, fence_);
+    for (const auto& objection : objections) {
+      spdlog::error("guardrail: {}. {}", objection.what, objection.fix);
+    }
+    if (!objections.empty()) {
+      throw pg::Refused(fmt::format("{} guardrails say no, the first: {}", objections.size(),
+                                    objections.front().what),
+                        objections.front().fix);
+    }
+    report_.warnings = FindConcerns(*from_, *to_, fence_);
+    for (const auto& concern : report_.warnings) spdlog::warn("{}", concern);
+  });
+}
+
+void Switchover::Prepare() {
+  Step("prepare", [this] {
+    attempt_.emplace(oriented_.name, NewAttempt(), epoch_);
+    attempt_->Lock(*from_);
+    is_begun_ = true;
+    attempt_->Begin(*from_, *to_);
+    Note(report_.verb, fmt::format("begins, attempt {}", attempt_->id()));
+    if (options_.way_back) {
+      pipeline::PrepareWayBack(*from_, *to_, oriented_, Session("slot"));
+    }
+    if (options_.refresh_matviews) RefreshMaterializedViews(*to_);
+    if (options_.analyze) AnalyzeTables(*to_);
+    pipeline::CopyChangedLargeObjects(*from_, *to_);
+  });
+}
+
+// A fence that falls while much is still on its way only makes the outage longer.
+void Switchover::CatchUp() {
+  Step("catch up", [this] {
+    while ((report_.lag_bytes = drain_->LagBytes()) > kLagAtFenceMax) Pause(kLagLook);
+    drain_->ToEnd();
+  });
+}
+
+void Switchover::Fence() {
+  if (pooler_) Step("pause", [this] { pooler_->Pause(&interrupt_); });
+  Step("fence", [this] {
+    closed_at_ = Clock::now();
+    from_->Exec("BEGIN");
+    pipeline::CloseDatabase(*from_, fence_);
+    attempt_->SetPhase(*from_, "fenced");
+    from_->Exec("COMMIT");
+    pipeline::EndForeignSessions(*from_, fence_);
+  });
+  Step("drain", [this] { report_.barrier = drain_->ToEnd(); });
+}
+
+void Switchover::CopyRest() {
+  Step("sequences", [this] { report_.sequences = pipeline::CopySequences(*from_, *to_); });
+  Step("large objects",
+       [this] { report_.large_objects = pipeline::CopyChangedLargeObjects(*from_, *to_); });
+}
+
+// Nobody else is left, nobody can come, nothing was committed meanwhile.
+void Switchover::Prove() {
+  Step("prove", [this] {
+    const auto foreign = pipeline::FindForeignSessions(*from_, fence_);
+    if (foreign.count > 0) {
+      throw pg::Refused(
+          fmt::format("{} sessions came back behind the fence: {}", foreign.count, foreign.names),
+          "Stop these programs, or give them a role of their own.");
+    }
+    const auto prepared =
+        from_->Exec("SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()");
+    if (prepared.Int(0, 0) > 0) {
+      throw pg::Refused("a transaction was prepared before the fence fell and could still commit",
+                        "COMMIT PREPARED or ROLLBACK PREPARED it.");
+    }
+    drain_->Prove();
+  });
+}
+
+void Switchover::Arm() {
+  Step("arm", [this] {
+    report_.start_lsn = to_->Exec("SELECT pg_current_wal_insert_lsn()").LsnAt(0, 0);
+    std::optional<pg::SystemIdentity> identity;
+    if (options_.way_back) {
+      pg::ReplicationConnection stream(oriented_.target, Session("identity"));
+      identity = stream.IdentifySystem();
+    }
+    from_->Exec("BEGIN");
+    if (identity) {
+      pipeline::ArmWayBack(*from_, oriented_.name, *identity, report_.start_lsn);
+    }
+    attempt_->SetPhase(*from_, "committing");
+    from_->Exec("COMMIT");
+  });
+}
+
+// One commit opens the other side, completes the turn and takes the old direction's stream away
+// from whoever runs it.
+void Switchover::PassPointOfNoReturn() {
+  Step("commit", [this] {
+    to_->Exec("BEGIN");
+    attempt_->Complete(*to_);
+    to_->Exec("UPDATE pgteal.progress SET generation = generation + 1 WHERE slot = $1",
+              {oriented_.name});
+    pipeline::SetDeploymentState(*to_, oriented_.name, "switched");
+    pipeline::UnsetReadOnly(*to_, oriented_.name);
+    pipeline::OpenDatabase(*to_, oriented_.name);
+    if (!watchdog_.CallOff()) throw pg::Interrupted();
+    to_->Exec("COMMIT");
+    is_turned_ = true;
+    report_.outage = Clock::now() - closed_at_;
+  });
+}
+
+void Switchover::Open() {
+  try {
+    // Sessions that were here before still have read-only as their default.
+    pg::Connection to(oriented_.target,
+                      pipeline::SessionOptionsFor("switchover", oriented_.name, nullptr));
+    pipeline::EndForeignSessions(to, fence_, to.Exec("SELECT clock_timestamp()").String(0, 0));
+  } catch (const pg::Error& error) {
+    report_.warnings.push_back(fmt::format("sessions of before were not ended: {}", error.what()));
+  }
+  CallHook("switched");
+  if (!pooler_) return;
+  try {
+    pooler_->PointAt(oriented_.target);
+    pooler_->Resume();
+  } catch (const std::exception& error) {
+    report_.warnings.push_back(
+        fmt::format("PgBouncer still waits: {}. Point its database at the new side, RELOAD, RESUME",
+                    error.what()));
+  }
+}
+
+// What is left can be done by anybody, later too.
+void Switchover::Finish() {
+  Note(report_.verb,
+       fmt::format("done, outage {:.0f} ms, barrier {}", report_.outage.count(), report_.barrier));
+  from_.reset();
+  try {
+    pipeline::SettleTurn(options_.deployment, attempt_->id(),
+                         pipeline::SessionOptionsFor("settle", oriented_.name, nullptr));
+  } catch (const pg::Error& error) {
+    report_.warnings.push_back(fmt::format(
+        "the slot of the closed side is still there: {}. The next run or status removes it",
+        error.what()));
+  }
+  for (const auto& warning : report_.warnings) spdlog::warn("{}", warning);
+}
+
+// Until it is known how the attempt ended. A second Ctrl-C leaves it to the next command.
+void Switchover::Undo() {
+  if (!is_begun_) return;
+  from_.reset();
+  auto next_log = Clock::now();
+  while (true) {
+    try {
+      const auto session = pipeline::SessionOptionsFor("settle", oriented_.name, nullptr);
+      const auto settled = pipeline::SettleTurn(options_.deployment, attempt_->id(), session);
+      is_turned_ = settled == pipeline::Settled::kFinished;
+      // Another tool may have settled it before us.
+      if (settled == pipeline::Settled::kNothing) {
+        is_turned_ = pipeline::CurrentEpoch(options_.deployment, session) > epoch_;
+      }
+      break;
+    } catch (const pg::Error& error) {
+      if (Clock::now() >= next_log) {
+        spdlog::warn("undoing is tried again until it is done: {}", error.what());
+        next_log = Clock::now() + kUndoLog;
+      }
+    }
+    Pause(kUndoPause);
+  }
+  if (is_turned_) return;
+  try {
+    if (pooler_) pooler_->Resume();
+    if (!options_.hook.empty()) {
+      RunHook(options_.hook, "undone", options_.deployment, oriented_, report_.barrier, nullptr);
+    }
+    to_.reset();
+    pg::Connection to(oriented_.target,
+                      pipeline::SessionOptionsFor("settle", oriented_.name, nullptr));
+    applier::RecordEvent(to, oriented_.name, report_.verb, "undone");
+  } catch (const pg::Error& error) {
+    spdlog::warn("after undoing: {}", error.what());
+  }
+}
+
+void Switchover::Rehearse() {
+  Connect();
+  CheckGuardrails();
+  const auto rehearsal = RehearseTurn(*from_, *to_, *drain_);
+  report_.lag_bytes = rehearsal.lag_bytes;
+  report_.sequences = rehearsal.sequences;
+  report_.outage = rehearsal.outage;
+  for (const auto& step : rehearsal.steps) report_.steps.push_back(step);
+  report_.result = "rehearsed";
+}
+
+}  // namespace pgteal::tools

@@ -1,0 +1,93 @@
+#ifndef PGTEAL_TOOLS_SWITCHOVER_SWITCHOVER_H_
+#define PGTEAL_TOOLS_SWITCHOVER_SWITCHOVER_H_
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pg/connection.h"
+#include "pg/interrupt.h"
+#include "pg/lsn.h"
+#include "pipeline/fence.h"
+#include "pipeline/options.h"
+#include "pipeline/turn.h"
+#include "tools/switchover/drain.h"
+#include "tools/switchover/hook.h"
+#include "tools/switchover/pooler.h"
+#include "tools/switchover/report.h"
+#include "tools/switchover/watchdog.h"
+
+namespace pgteal::tools {
+
+enum class TurnKind : uint8_t { kSwitchover, kRollback };
+
+struct SwitchoverOptions {
+  TurnKind kind = TurnKind::kSwitchover;
+  pipeline::Deployment deployment;  // as its operator names the sides: source blue, target green
+  std::chrono::seconds timeout{300};
+  std::string hook;                      // empty: none
+  PoolerOptions pooler;                  // without a conninfo: none
+  std::vector<std::string> leave_roles;  // the fence leaves them alone
+  bool way_back = true;                  // arm the stream in the other direction
+  bool analyze = true;                   // before the fence, tables without statistics
+  bool refresh_matviews = true;          // before the fence
+};
+
+// Hands the writes over from one side to the other: `from` is closed, drained into `to`, and `to`
+// is opened. Every step before the point of no return is undone on an error, a timeout, a request
+// to stop; what a killed tool leaves, the next one settles (pipeline/turn.h). Main thread.
+class Switchover {
+ public:
+  Switchover(const SwitchoverOptions& options, const std::atomic<bool>& stop);
+
+  // Returns an exit code; the report says what happened. Throws what ended it, after everything has
+  // been undone.
+  int Run();
+  // Looks at everything, closes nothing, and predicts the outage.
+  void Rehearse();
+
+  const SwitchoverReport& report() const { return report_; }
+
+ private:
+  void Connect();
+  void CheckGuardrails();
+  void Prepare();
+  void CatchUp();
+  void Fence();
+  void Prove();
+  void CopyRest();
+  void Arm();
+  void PassPointOfNoReturn();
+  void Open();
+  void Undo();
+  void Finish();
+  template <typename Body>
+  void Step(const char* name, Body body);
+  void CallHook(const std::string& phase);
+  void Note(const std::string& kind, const std::string& detail);
+  pg::SessionOptions Session(const std::string& part);
+
+  const SwitchoverOptions options_;
+  const std::atomic<bool>& stop_;
+  pipeline::Deployment oriented_;  // source closes, target opens
+  pipeline::FenceOptions fence_;
+  int64_t epoch_ = 0;
+  SwitchoverReport report_;
+  pg::Interrupt interrupt_;  // ends every wait before the point of no return
+  Watchdog watchdog_;
+  std::unique_ptr<pg::Connection> from_;
+  std::unique_ptr<pg::Connection> to_;
+  std::optional<pipeline::TurnAttempt> attempt_;
+  std::optional<Drain> drain_;
+  std::optional<Pooler> pooler_;
+  bool is_begun_ = false;   // the attempt is on record
+  bool is_turned_ = false;  // past the point of no return
+  std::chrono::steady_clock::time_point closed_at_;
+};
+
+}  // namespace pgteal::tools
+
+#endif  // PGTEAL_TOOLS_SWITCHOVER_SWITCHOVER_H_

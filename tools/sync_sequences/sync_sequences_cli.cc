@@ -1,0 +1,60 @@
+#include <fmt/format.h>
+
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "pipeline/sequence_copy.h"
+#include "pipeline/turn.h"
+#include "tools/cli/exit_codes.h"
+#include "tools/cli/options.h"
+#include "tools/cli/verbs.h"
+
+namespace pgteal::tools {
+namespace {
+
+struct SyncFlags {
+  CommonOptions common;
+  bool json = false;
+};
+
+constexpr const char* kExamples = R"(Example:
+  pgteal sync-sequences     # as of now; a switchover does it again behind its fence
+)";
+
+int SyncSequences(const SyncFlags& flags) {
+  const pipeline::Deployment deployment{.source = ParseSource(flags.common),
+                                        .target = ParseTarget(flags.common),
+                                        .name = flags.common.name};
+  const auto session = pipeline::SessionOptionsFor("sequences", deployment.name, nullptr);
+  // After a switchover it is green whose values count.
+  const auto oriented = pipeline::Oriented(deployment, pipeline::CurrentEpoch(deployment, session));
+  pg::Connection from(oriented.source, session);
+  pg::Connection to(oriented.target, session);
+  const auto begun = std::chrono::steady_clock::now();
+  const size_t count = pipeline::CopySequences(from, to);
+  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begun;
+  if (flags.json) {
+    std::cout << nlohmann::json{{"sequences", count}, {"ms", took.count()}}.dump() << "\n";
+  } else {
+    std::cout << fmt::format("{} sequences in {:.0f} ms\n", count, took.count());
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void AddSyncSequences(CLI::App* app, int* exit_code) {
+  auto flags = std::make_shared<SyncFlags>();
+  CLI::App* verb = app->add_subcommand(
+      "sync-sequences", "Set the sequences of the following side to those of the leading one");
+  AddSource(verb, &flags->common);
+  AddTarget(verb, &flags->common);
+  AddName(verb, &flags->common);
+  verb->add_flag("--json", flags->json, "Machine-readable output");
+  verb->footer(kExamples);
+  verb->callback([flags, exit_code] { *exit_code = SyncSequences(*flags); });
+}
+
+}  // namespace pgteal::tools
