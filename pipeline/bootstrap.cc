@@ -9,6 +9,7 @@
 #include "applier/schema.h"
 #include "pg/error.h"
 #include "pg/quote.h"
+#include "pipeline/read_only.h"
 #include "pipeline/table_filter.h"
 
 namespace pgteal::pipeline {
@@ -212,6 +213,7 @@ void PrepareTarget(const Deployment& deployment, const pg::Slot& slot,
   RequireWritable(green);
   BeginDeployment(green, deployment.name, identity, slot.confirmed_flush_lsn,
                   start_lsn.value_or(slot.confirmed_flush_lsn));
+  SetReadOnly(green, deployment.name);
 }
 
 bool IsPrepared(const Deployment& deployment, const pg::SessionOptions& session) {

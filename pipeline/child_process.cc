@@ -17,6 +17,9 @@ extern char** environ;
 namespace pgteal::pipeline {
 namespace {
 
+// Between asking a child to end and making it.
+constexpr int kGraceMs = 5000;
+
 class Pipe {
  public:
   Pipe() {
@@ -104,10 +107,13 @@ ChildResult RunChild(const ChildOptions& options) {
   std::array<pollfd, 3> fds = {
       {{out.reader(), POLLIN, 0}, {err.reader(), POLLIN, 0}, {interrupt_fd, POLLIN, 0}}};
   while (fds[0].fd >= 0 || fds[1].fd >= 0) {
-    if (poll(fds.data(), fds.size(), -1) < 0) continue;
+    const int ready = poll(fds.data(), fds.size(), is_interrupted ? kGraceMs : -1);
+    if (ready < 0) continue;
+    // The whole group: a shell's own children hold the pipes, too.
+    if (ready == 0) kill(-pid, SIGKILL);
     if (fds[2].revents != 0) {
       is_interrupted = true;
-      kill(pid, SIGTERM);
+      kill(-pid, SIGTERM);
       fds[2].fd = -1;
     }
     if (fds[0].revents != 0 && !Drain(fds[0].fd, &result.output)) fds[0].fd = -1;

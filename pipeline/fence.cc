@@ -4,12 +4,13 @@
 
 #include "pg/error.h"
 #include "pg/quote.h"
+#include "pipeline/doorbell.h"
 
 namespace pgteal::pipeline {
 namespace {
 
-// One wait for a session to end. It is told again after it.
-constexpr int kEndWaitMs = 1000;
+// Between two looks at sessions that were told to end. The server's own wait looks every 100 ms.
+constexpr std::chrono::milliseconds kEndLook{2};
 
 // $1: roles to leave alone. A superuser may close everybody; CREATEROLE nobody above itself, and
 // since version 16 only roles it administers.
@@ -171,12 +172,10 @@ void EndForeignSessions(pg::Connection& side, const FenceOptions& options,
   const std::string whom =
       kForeignSql +
       (before.empty() ? std::string() : " AND backend_start < " + pg::QuoteLiteral(before));
-  const pg::TextParams params = {NameArray(options.leave_roles)};
-  // First all are told, then each is waited for.
-  side.Exec("SELECT count(pg_terminate_backend(pid)) " + whom, params);
-  while (side.Exec(fmt::format("SELECT count(pg_terminate_backend(pid, {})) {}", kEndWaitMs, whom),
-                   params)
-             .Int(0, 0) > 0) {
+  const std::string end_all = "SELECT count(pg_terminate_backend(pid)) " + whom;
+  Doorbell never;
+  while (side.Exec(end_all, {NameArray(options.leave_roles)}).Int(0, 0) > 0) {
+    never.Wait(Clock::now() + kEndLook);
   }
 }
 

@@ -103,6 +103,7 @@ int main(int argc, char** argv) {
   int exit_code = ExitCode::kDone;
   pgteal::tools::AddPrepare(&app, &exit_code);
   pgteal::tools::AddRun(&app, &exit_code);
+  pgteal::tools::AddStatus(&app, &exit_code);
   pgteal::tools::AddSwitchover(&app, &exit_code);
   pgteal::tools::AddRollback(&app, &exit_code);
   pgteal::tools::AddSyncSequences(&app, &exit_code);

@@ -136,7 +136,11 @@ testing::AssertionResult DatabasePair::WaitCaughtUp(std::chrono::milliseconds ti
 testing::AssertionResult DatabasePair::Equal() { return CompareTables(BlueInfo(), GreenInfo()); }
 
 Sql& DatabasePair::Live(std::optional<Sql>& session, const std::string& conninfo) {
-  if (!session || !session->IsAlive()) session.emplace(conninfo);
+  if (!session || !session->IsAlive()) {
+    session.emplace(conninfo);
+    // Green is read-only for everybody who does not say otherwise, from its bootstrap on.
+    session->Exec("SET default_transaction_read_only = off");
+  }
   return *session;
 }
 

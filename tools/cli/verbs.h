@@ -13,6 +13,7 @@ void AddPrepare(CLI::App* app, int* exit_code);
 void AddReplay(CLI::App* app, int* exit_code);
 void AddRollback(CLI::App* app, int* exit_code);
 void AddRun(CLI::App* app, int* exit_code);
+void AddStatus(CLI::App* app, int* exit_code);
 void AddSwitchover(CLI::App* app, int* exit_code);
 void AddSyncSequences(CLI::App* app, int* exit_code);
 

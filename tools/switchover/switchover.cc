@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "applier/schema.h"
+#include "pg/catalog.h"
 #include "pg/error.h"
 #include "pg/quote.h"
 #include "pg/replication.h"
@@ -30,6 +31,7 @@ using std::chrono::milliseconds;
 // The fence falls when the opening side is this close behind.
 constexpr uint64_t kLagAtFenceMax = 1 << 20;
 constexpr milliseconds kLagLook{20};
+constexpr milliseconds kStreamWait{3000};
 // Undoing goes on until it is done; so often it is tried again when a server is away.
 constexpr milliseconds kUndoPause{500};
 constexpr milliseconds kUndoLog{5000};
@@ -63,6 +65,10 @@ pg::SessionOptions Switchover::Session(const std::string& part) {
   return pipeline::SessionOptionsFor(part, options_.deployment.name, &interrupt_);
 }
 
+pg::SessionOptions Switchover::Unhurried() {
+  return pipeline::SessionOptionsFor("settle", options_.deployment.name, nullptr);
+}
+
 int Switchover::Run() {
   try {
     Connect();
@@ -83,7 +89,6 @@ int Switchover::Run() {
       return watchdog_.has_timed_out() ? kTimedOut : kInterrupted;
     }
   } catch (const pg::Error& error) {
-    spdlog::error("{}", error.what());
     Undo();
     if (!is_turned_) {
       report_.result = "undone";
@@ -98,7 +103,7 @@ int Switchover::Run() {
 
 template <typename Body>
 void Switchover::Step(const char* name, Body body) {
-  if (interrupt_.is_raised()) throw pg::Interrupted();
+  if (interrupt_.is_raised() || stop_.load(std::memory_order_acquire)) throw pg::Interrupted();
   const auto begun = Clock::now();
   body();
   const SwitchoverReport::Milliseconds took = Clock::now() - begun;
@@ -121,10 +126,11 @@ void Switchover::CallHook(const std::string& phase) {
   throw pg::Refused(what, "Before the point of no return a hook can forbid to go on, and did.");
 }
 
-// Events are for people; a turn does not fail for one.
+// Events are for people; a turn does not fail for one. Green keeps them, whichever side it is.
 void Switchover::Note(const std::string& kind, const std::string& detail) {
   try {
-    applier::RecordEvent(*to_, options_.deployment.name, kind, detail);
+    pg::Connection green(options_.deployment.target, Unhurried());
+    applier::RecordEvent(green, options_.deployment.name, kind, detail);
   } catch (const pg::Error& error) {
     spdlog::warn("event {} was not recorded: {}", kind, error.what());
   }
@@ -154,6 +160,7 @@ void Switchover::Connect() {
 
 void Switchover::CheckGuardrails() {
   Step("guardrails", [this] {
+    WaitForStream();
     const auto objections = FindObjections(*from_, *to_, oriented_, fence_);
     for (const auto& objection : objections) {
       spdlog::error("guardrail: {}. {}", objection.what, objection.fix);
@@ -166,6 +173,16 @@ void Switchover::CheckGuardrails() {
     report_.warnings = FindConcerns(*from_, *to_, fence_);
     for (const auto& concern : report_.warnings) spdlog::warn("{}", concern);
   });
+}
+
+// A run that has just turned round, or that reconnects, is there in a moment.
+void Switchover::WaitForStream() {
+  const auto deadline = Clock::now() + kStreamWait;
+  while (Clock::now() < deadline) {
+    const auto slot = pg::FindSlot(*from_, oriented_.name);
+    if (!slot || slot->is_active) return;
+    Pause(kLagLook);
+  }
 }
 
 void Switchover::Prepare() {
@@ -268,8 +285,7 @@ void Switchover::PassPointOfNoReturn() {
 void Switchover::Open() {
   try {
     // Sessions that were here before still have read-only as their default.
-    pg::Connection to(oriented_.target,
-                      pipeline::SessionOptionsFor("switchover", oriented_.name, nullptr));
+    pg::Connection to(oriented_.target, Unhurried());
     pipeline::EndForeignSessions(to, fence_, to.Exec("SELECT clock_timestamp()").String(0, 0));
   } catch (const pg::Error& error) {
     report_.warnings.push_back(fmt::format("sessions of before were not ended: {}", error.what()));
@@ -292,8 +308,7 @@ void Switchover::Finish() {
        fmt::format("done, outage {:.0f} ms, barrier {}", report_.outage.count(), report_.barrier));
   from_.reset();
   try {
-    pipeline::SettleTurn(options_.deployment, attempt_->id(),
-                         pipeline::SessionOptionsFor("settle", oriented_.name, nullptr));
+    pipeline::SettleTurn(options_.deployment, attempt_->id(), Unhurried());
   } catch (const pg::Error& error) {
     report_.warnings.push_back(fmt::format(
         "the slot of the closed side is still there: {}. The next run or status removes it",
@@ -305,11 +320,13 @@ void Switchover::Finish() {
 // Until it is known how the attempt ended. A second Ctrl-C leaves it to the next command.
 void Switchover::Undo() {
   if (!is_begun_) return;
+  // What they have not committed holds the rows that settling needs.
   from_.reset();
+  to_.reset();
   auto next_log = Clock::now();
   while (true) {
     try {
-      const auto session = pipeline::SessionOptionsFor("settle", oriented_.name, nullptr);
+      const auto session = Unhurried();
       const auto settled = pipeline::SettleTurn(options_.deployment, attempt_->id(), session);
       is_turned_ = settled == pipeline::Settled::kFinished;
       // Another tool may have settled it before us.
@@ -331,13 +348,10 @@ void Switchover::Undo() {
     if (!options_.hook.empty()) {
       RunHook(options_.hook, "undone", options_.deployment, oriented_, report_.barrier, nullptr);
     }
-    to_.reset();
-    pg::Connection to(oriented_.target,
-                      pipeline::SessionOptionsFor("settle", oriented_.name, nullptr));
-    applier::RecordEvent(to, oriented_.name, report_.verb, "undone");
   } catch (const pg::Error& error) {
     spdlog::warn("after undoing: {}", error.what());
   }
+  Note(report_.verb, "undone");
 }
 
 void Switchover::Rehearse() {

@@ -54,6 +54,7 @@ class Switchover {
  private:
   void Connect();
   void CheckGuardrails();
+  void WaitForStream();
   void Prepare();
   void CatchUp();
   void Fence();
@@ -69,6 +70,8 @@ class Switchover {
   void CallHook(const std::string& phase);
   void Note(const std::string& kind, const std::string& detail);
   pg::SessionOptions Session(const std::string& part);
+  // For what has to be done whether the time is up or not.
+  pg::SessionOptions Unhurried();
 
   const SwitchoverOptions options_;
   const std::atomic<bool>& stop_;

@@ -1,0 +1,201 @@
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/fault/turn_test.h"
+
+namespace pgteal::tests {
+namespace {
+
+using std::chrono::seconds;
+
+// The steps of a switchover, by the names that its hook is told. After `commit` there is no return.
+const std::vector<std::string> kBefore = {"guardrails", "prepare",       "catch up",
+                                          "fence",      "drain",         "prove",
+                                          "sequences",  "large objects", "arm"};
+const std::vector<std::string> kAfter = {"commit", "switched"};
+
+class SwitchoverFault : public TurnTest {
+ protected:
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(StartRun());
+    ASSERT_NO_FATAL_FAILURE(StartClients());
+  }
+  void TearDown() override {
+    ASSERT_TRUE(ledger_->WaitForMore(20)) << "nobody takes writes";
+    ExpectNothingLost();
+  }
+
+  static std::string At(const std::string& phase, const std::string& command) {
+    return "test \"$PGTEAL_PHASE\" != '" + phase + "' || " + command;
+  }
+
+  // The side that was closed is open again, and the same switchover goes through.
+  void ExpectUndone(bool was_green) {
+    EXPECT_EQ(IsGreenOpen(), was_green) << Log();
+    ExpectOneSideOpen();
+    EXPECT_TRUE(ledger_->WaitForMore(10));
+  }
+  void ExpectTurned(bool was_green) {
+    EXPECT_NE(IsGreenOpen(), was_green) << Log();
+    ExpectOneSideOpen();
+    EXPECT_TRUE(ledger_->WaitForMore(10));
+  }
+
+  // The tool waits at a phase while the test does something to a server.
+  template <typename Body>
+  int TurnWith(const std::string& phase, Body body) {
+    const std::string reached = (folder_ / "reached").string();
+    const std::string go = (folder_ / "go").string();
+    std::filesystem::remove(reached);
+    std::filesystem::remove(go);
+    tool_ = db_.Pgteal(
+        {IsGreenOpen() ? "rollback" : "switchover", "--hook",
+         At(phase, "{ touch " + reached + "; while ! test -e " + go + "; do sleep 0.02; done; }")});
+    EXPECT_TRUE(WaitUntil([&] { return std::filesystem::exists(reached); }, seconds(60))) << Log();
+    body(go);
+    return tool_->WaitExit(seconds(60)).value_or(-1);
+  }
+  static void LetGo(const std::string& go) { std::ofstream(go) << ""; }
+
+  TempFolder folder_{"pgteal-turn"};
+};
+
+TEST_F(SwitchoverFault, AnErrorAfterAnyStepBeforeThePointOfNoReturnUndoesEverything) {
+  for (const auto& phase : kBefore) {
+    SCOPED_TRACE(phase);
+    EXPECT_EQ(Turn({"--hook", At(phase, "exit 7")}), 3) << Log();
+    ASSERT_NO_FATAL_FAILURE(ExpectUndone(false));
+  }
+  ASSERT_EQ(Turn(), 0) << Log();
+  for (const auto& phase : kBefore) {
+    SCOPED_TRACE("rollback " + phase);
+    EXPECT_EQ(Turn({"--hook", At(phase, "exit 7")}), 3) << Log();
+    ASSERT_NO_FATAL_FAILURE(ExpectUndone(true));
+  }
+}
+
+TEST_F(SwitchoverFault, AnErrorAfterThePointOfNoReturnDoesNotReopenTheClosedSide) {
+  for (const auto& phase : kAfter) {
+    SCOPED_TRACE(phase);
+    const bool was_green = IsGreenOpen();
+    EXPECT_EQ(Turn({"--hook", At(phase, "exit 7")}), 0) << Log();
+    ASSERT_NO_FATAL_FAILURE(ExpectTurned(was_green));
+  }
+}
+
+TEST_F(SwitchoverFault, ATimeoutAfterAnyStepUndoesEverything) {
+  for (const auto& phase : kBefore) {
+    SCOPED_TRACE(phase);
+    EXPECT_EQ(Turn({"--timeout", "2", "--hook", At(phase, "sleep 600")}), 5) << Log();
+    ASSERT_NO_FATAL_FAILURE(ExpectUndone(false));
+  }
+}
+
+TEST_F(SwitchoverFault, ControlCAfterAnyStepUndoesEverything) {
+  for (const auto& phase : kBefore) {
+    SCOPED_TRACE(phase);
+    EXPECT_EQ(Turn({"--hook", At(phase, "kill -INT $PPID")}), 130) << Log();
+    ASSERT_NO_FATAL_FAILURE(ExpectUndone(false));
+  }
+}
+
+TEST_F(SwitchoverFault, WhatAKilledToolLeavesIsUndoneByTheNextCommand) {
+  const std::vector<Args> next = {{"status"}, {"switchover", "--dry-run"}};
+  for (size_t i = 0; i < kBefore.size(); ++i) {
+    SCOPED_TRACE(kBefore[i]);
+    EXPECT_EQ(Turn({"--hook", At(kBefore[i], "kill -9 $PPID")}), 128 + 9) << Log();
+    EXPECT_EQ(Pgteal(next[i % next.size()]), 0) << Log();
+    ASSERT_NO_FATAL_FAILURE(ExpectUndone(false));
+  }
+}
+
+TEST_F(SwitchoverFault, WhatAKilledToolLeavesAfterThePointOfNoReturnIsFinishedByTheNextCommand) {
+  for (const auto& phase : kAfter) {
+    SCOPED_TRACE(phase);
+    const bool was_green = IsGreenOpen();
+    EXPECT_EQ(Turn({"--hook", At(phase, "kill -9 $PPID")}), 128 + 9) << Log();
+    EXPECT_EQ(Pgteal({"status"}), 0) << Log();
+    ASSERT_NO_FATAL_FAILURE(ExpectTurned(was_green));
+    EXPECT_EQ((was_green ? db_.green() : db_.blue())
+                  .Scalar("SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'pgteal'"),
+              "0");
+  }
+}
+
+TEST_F(SwitchoverFault, ARunThatStartsUndoesWhatAKilledToolLeft) {
+  EXPECT_EQ(Turn({"--hook", At("arm", "kill -9 $PPID")}), 128 + 9) << Log();
+  EXPECT_FALSE(IsBlueOpen());
+  run_->Terminate();
+  EXPECT_EQ(run_->WaitExit(), 130);
+  ASSERT_NO_FATAL_FAILURE(StartRun());
+  ASSERT_NO_FATAL_FAILURE(ExpectUndone(false));
+}
+
+TEST_F(SwitchoverFault, BlueGoesDownAfterAnyStep) {
+  for (const std::string phase : {"prepare", "fence", "drain", "prove", "sequences", "arm"}) {
+    SCOPED_TRACE(phase);
+    const int code = TurnWith(phase, [this](const std::string& go) {
+      db_.clusters().blue().Stop(PgCluster::StopMode::kImmediate);
+      LetGo(go);
+      db_.clusters().blue().Start();
+    });
+    // Once armed, blue is not needed any more to open green.
+    if (code == 0) {
+      ASSERT_NO_FATAL_FAILURE(ExpectTurned(false));
+      ASSERT_EQ(Turn(), 0) << Log();
+    } else {
+      EXPECT_EQ(code, 1) << Log();
+      ASSERT_NO_FATAL_FAILURE(ExpectUndone(false));
+    }
+  }
+}
+
+TEST_F(SwitchoverFault, GreenGoesDownAfterAnyStep) {
+  for (const std::string phase : {"prepare", "fence", "drain", "prove", "sequences", "arm"}) {
+    SCOPED_TRACE(phase);
+    const int code = TurnWith(phase, [this](const std::string& go) {
+      db_.clusters().green().Stop(PgCluster::StopMode::kImmediate);
+      LetGo(go);
+      db_.clusters().green().Start();
+    });
+    EXPECT_EQ(code, 1) << Log();
+    ASSERT_NO_FATAL_FAILURE(ExpectUndone(false));
+  }
+}
+
+TEST_F(SwitchoverFault, BlueIsReopenedWhileGreenStaysDown) {
+  const int code = TurnWith("drain", [this](const std::string& go) {
+    db_.clusters().green().Stop(PgCluster::StopMode::kImmediate);
+    LetGo(go);
+    EXPECT_TRUE(WaitUntil([this] { return IsBlueOpen(); }, seconds(30)));
+    db_.clusters().green().Start();
+  });
+  EXPECT_EQ(code, 1) << Log();
+  ASSERT_NO_FATAL_FAILURE(ExpectUndone(false));
+  // The slot of the way back that was prepared there goes with the next look.
+  EXPECT_EQ(Pgteal({"status"}), 0) << Log();
+  EXPECT_EQ(db_.green().Scalar("SELECT count(*) FROM pg_replication_slots"), "0");
+}
+
+TEST_F(SwitchoverFault, ServersGoDownAfterThePointOfNoReturn) {
+  for (const bool is_opened : {true, false}) {
+    SCOPED_TRACE(is_opened ? "the opened side" : "the closed side");
+    const bool was_green = IsGreenOpen();
+    auto& clusters = db_.clusters();
+    auto& victim = is_opened == was_green ? clusters.blue() : clusters.green();
+    EXPECT_EQ(TurnWith("commit",
+                       [&](const std::string& go) {
+                         victim.Stop(PgCluster::StopMode::kImmediate);
+                         LetGo(go);
+                         victim.Start();
+                       }),
+              0)
+        << Log();
+    EXPECT_EQ(Pgteal({"status"}), 0) << Log();
+    ASSERT_NO_FATAL_FAILURE(ExpectTurned(was_green));
+  }
+}
+
+}  // namespace
+}  // namespace pgteal::tests

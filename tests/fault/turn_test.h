@@ -1,0 +1,106 @@
+#ifndef PGTEAL_TESTS_FAULT_TURN_TEST_H_
+#define PGTEAL_TESTS_FAULT_TURN_TEST_H_
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/cluster_pair.h"
+#include "tests/support/ledger.h"
+#include "tests/support/temp_folder.h"
+#include "tests/support/wait.h"
+
+namespace pgteal::tests {
+
+// A deployment that streams under load, to be switched over and back. The application's role is
+// `shop`; pgteal's is the superuser. One thread, apart from the clients.
+class TurnTest : public testing::Test {
+ protected:
+  using Args = std::vector<std::string>;
+
+  explicit TurnTest(ClusterPair& clusters = ClusterPair::Shared()) : db_(clusters) {
+    Ledger::CreateTable(db_, kRole);
+  }
+  ~TurnTest() override {
+    ledger_.reset();
+    run_.reset();
+    // What a failed test leaves closed would fail the next ones, too.
+    for (auto* side : {&db_.blue(), &db_.green()}) {
+      side->Exec(std::string("ALTER ROLE ") + kRole + " LOGIN");
+    }
+  }
+
+  void StartRun() {
+    run_ = db_.Pgteal({"run", "--copy", "none"});
+    ASSERT_TRUE(run_->WaitForLog("streaming slot=")) << run_->Log();
+  }
+  void StartClients(int clients = 3) {
+    ledger_ = std::make_unique<Ledger>(db_, kRole, clients);
+    ASSERT_TRUE(ledger_->WaitForMore(20));
+  }
+
+  // Runs a verb to its end; its log and report are kept.
+  int Pgteal(const Args& args) {
+    tool_ = db_.Pgteal(args);
+    return tool_->WaitExit(std::chrono::seconds(40)).value_or(-1);
+  }
+  std::string Log() const { return tool_->Log() + tool_->Stdout(); }
+  int Turn(Args more = {}) {
+    Args args = {IsGreenOpen() ? "rollback" : "switchover"};
+    args.insert(args.end(), more.begin(), more.end());
+    return Pgteal(args);
+  }
+
+  static bool Admits(const std::string& conninfo) {
+    try {
+      Sql session(conninfo + " user=" + kRole);
+      session.Exec("INSERT INTO ledger VALUES (-1, 1, 'probe') ON CONFLICT DO NOTHING");
+      session.Exec("DELETE FROM ledger WHERE client = -1");
+      return true;
+    } catch (const SqlError&) {
+      return false;
+    }
+  }
+  bool IsBlueOpen() const { return Admits(db_.BlueInfo()); }
+  // Green is open for the application to log in and, before the first turn, not made read-only by
+  // `--copy none`: who takes the writes is what pgteal says.
+  bool IsGreenOpen() {
+    if (db_.green().Scalar("SELECT to_regclass('pgteal.turn') IS NULL") == "t") return false;
+    int64_t epoch = 0;
+    for (auto* side : {&db_.blue(), &db_.green()}) {
+      if (side->Scalar("SELECT to_regclass('pgteal.turn') IS NULL") == "t") continue;
+      epoch = std::max<int64_t>(
+          epoch, std::stoll(side->Scalar("SELECT coalesce(max(epoch), 0) FROM pgteal.turn")));
+    }
+    return epoch % 2 == 1;
+  }
+  // Exactly one side takes the application's writes.
+  void ExpectOneSideOpen() {
+    const bool is_green = IsGreenOpen();
+    EXPECT_EQ(IsBlueOpen(), !is_green);
+    if (is_green) EXPECT_TRUE(Admits(db_.GreenInfo()));
+  }
+  // After the clients were stopped: nothing lost, nothing doubled, both sides the same.
+  void ExpectNothingLost() {
+    ledger_->Stop();
+    EXPECT_TRUE(ledger_->IsKeptBy(IsGreenOpen() ? db_.green() : db_.blue()));
+    if (!WaitUntil([this] { return bool(db_.Equal()); }, std::chrono::seconds(20))) {
+      ADD_FAILURE() << db_.Equal().message() << run_->Log();
+    }
+  }
+
+  static constexpr const char* kRole = "shop";
+  DatabasePair db_;
+  std::unique_ptr<PgtealProcess> run_;
+  std::unique_ptr<PgtealProcess> tool_;
+  std::unique_ptr<Ledger> ledger_;
+};
+
+}  // namespace pgteal::tests
+
+#endif  // PGTEAL_TESTS_FAULT_TURN_TEST_H_
