@@ -63,6 +63,11 @@ CREATE TABLE IF NOT EXISTS pgteal.fence (
   role text NOT NULL,
   former text,
   PRIMARY KEY (deployment, kind, role));
+CREATE TABLE IF NOT EXISTS pgteal.replica_identity (
+  deployment text NOT NULL,
+  relation text NOT NULL,
+  former text NOT NULL,
+  PRIMARY KEY (deployment, relation));
 )";
 
 }  // namespace

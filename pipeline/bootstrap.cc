@@ -30,7 +30,11 @@ SELECT n.nspname, c.relname, c.relkind = 'p',
            AND x.indexprs IS NULL AND NOT EXISTS (SELECT 1 FROM pg_attribute AS a
              WHERE a.attrelid = c.oid AND NOT a.attnotnull AND a.attnum = ANY (x.indkey))
          ORDER BY x.indnkeyatts LIMIT 1),
-       pg_has_role(c.relowner, 'USAGE')
+       pg_has_role(c.relowner, 'USAGE'),
+       CASE c.relreplident WHEN 'n' THEN 'NOTHING' WHEN 'i' THEN coalesce('USING INDEX '
+            || (SELECT quote_ident(rc.relname) FROM pg_index AS r JOIN pg_class AS rc
+                ON rc.oid = r.indexrelid WHERE r.indrelid = c.oid AND r.indisreplident), 'DEFAULT')
+            ELSE 'DEFAULT' END
   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
    AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'pgteal')
@@ -44,6 +48,7 @@ struct SourceTable {
   bool has_identity;
   std::string candidate_index;
   bool is_ours;
+  std::string identity;  // as ALTER TABLE … REPLICA IDENTITY takes it
 };
 
 std::vector<SourceTable> ReadTables(pg::Connection& blue, const BootstrapOptions& options) {
@@ -56,14 +61,29 @@ std::vector<SourceTable> ReadTables(pg::Connection& blue, const BootstrapOptions
                       .is_partitioned = rows.Bool(i, 2),
                       .has_identity = rows.Bool(i, 3),
                       .candidate_index = rows.String(i, 4),
-                      .is_ours = rows.Bool(i, 5)});
+                      .is_ours = rows.Bool(i, 5),
+                      .identity = rows.String(i, 6)});
   }
   return tables;
 }
 
+// What it was is written down on blue, for a cleanup.
+void SetIdentity(pg::Connection& blue, const std::string& deployment, const SourceTable& table,
+                 const std::string& sql) {
+  applier::EnsureSchema(blue);
+  blue.Exec("BEGIN");
+  blue.Exec(
+      "INSERT INTO pgteal.replica_identity (deployment, relation, former) VALUES ($1, $2, $3)"
+      " ON CONFLICT DO NOTHING",
+      {deployment, pg::QuoteQualified(table.name.schema, table.name.name), table.identity});
+  blue.Exec(sql);
+  blue.Exec("COMMIT");
+  spdlog::info("on blue: {}", sql);
+}
+
 // UPDATE and DELETE on blue itself would fail once such a table is published.
 void RequireIdentities(pg::Connection& blue, const std::vector<SourceTable>& tables,
-                       bool set_replica_identity) {
+                       const std::string& deployment, bool set_replica_identity) {
   std::string names;
   std::string fixes;
   for (const auto& table : tables) {
@@ -75,8 +95,7 @@ void RequireIdentities(pg::Connection& blue, const std::vector<SourceTable>& tab
     names += fmt::format("{}{}.{}", names.empty() ? "" : ", ", table.name.schema, table.name.name);
     fixes += (fixes.empty() ? "" : " ") + fix;
     if (!set_replica_identity) continue;
-    blue.Exec(fix);
-    spdlog::info("on blue: {}", fix);
+    SetIdentity(blue, deployment, table, fix);
   }
   if (names.empty() || set_replica_identity) return;
   throw pg::Refused(
@@ -90,7 +109,7 @@ void CreatePublication(pg::Connection& blue, const Deployment& deployment,
                        const BootstrapOptions& options) {
   if (pg::FindPublication(blue, deployment.name)) return;
   const auto tables = ReadTables(blue, options);
-  RequireIdentities(blue, tables, options.set_replica_identity);
+  RequireIdentities(blue, tables, deployment.name, options.set_replica_identity);
   const bool is_superuser =
       blue.Exec("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").Bool(0, 0);
   const bool takes_all = options.include_tables.empty() && options.exclude_tables.empty();

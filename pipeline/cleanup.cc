@@ -2,11 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "applier/schema.h"
 #include "pg/catalog.h"
 #include "pg/error.h"
 #include "pg/quote.h"
+#include "pipeline/fence.h"
 #include "pipeline/read_only.h"
+#include "pipeline/turn.h"
+#include "pipeline/way_back.h"
 
 namespace pgteal::pipeline {
 namespace {
@@ -21,56 +26,127 @@ void RequireIdle(pg::Connection& blue, const std::string& slot_name) {
       "Stop the pgteal that streams from it, then clean up.");
 }
 
-void CleanSource(pg::Connection& blue, const std::string& name, Removed* removed) {
-  const std::vector<std::string> slots = {name, name + "_capture"};
-  for (const auto& slot : slots) RequireIdle(blue, slot);
-  for (const auto& slot : slots) {
-    if (!pg::FindSlot(blue, slot)) continue;
-    pg::DropSlot(blue, slot);
-    removed->push_back(fmt::format("slot {} on blue", slot));
-  }
-  if (!pg::FindPublication(blue, name)) return;
-  blue.Exec("DROP PUBLICATION " + pg::QuoteIdentifier(name));
-  removed->push_back(fmt::format("publication {} on blue", name));
+void RequireNoTurn(const Deployment& deployment, const pg::SessionOptions& session) {
+  if (SettleTurn(deployment, "", session) != Settled::kAlive) return;
+  throw pg::Refused(fmt::format("a switchover of deployment {} is under way", deployment.name),
+                    "Wait until it is through, or stop it: it then undoes itself.");
 }
 
-void CleanOrigins(pg::Connection& green, const std::string& name, Removed* removed) {
-  if (!pg::MayUseOrigins(green)) return;
+struct Side {
+  const char* name;
+  pg::Connection connection;
+  // Green may have slot and publication of this name as the blue of another deployment.
+  std::vector<std::string> slots;
+  bool is_publication_ours;
+  bool is_closed;  // by a switchover, and stays so
+};
+
+void CleanSlots(Side& side, Removed* removed) {
+  for (const auto& slot : side.slots) RequireIdle(side.connection, slot);
+  for (const auto& slot : side.slots) {
+    if (!pg::FindSlot(side.connection, slot)) continue;
+    pg::DropSlot(side.connection, slot);
+    removed->push_back(fmt::format("slot {} on {}", slot, side.name));
+  }
+}
+
+void CleanPublication(Side& side, const std::string& name, Removed* removed) {
+  if (!side.is_publication_ours || !pg::FindPublication(side.connection, name)) return;
+  side.connection.Exec("DROP PUBLICATION " + pg::QuoteIdentifier(name));
+  removed->push_back(fmt::format("publication {} on {}", name, side.name));
+}
+
+void CleanOrigins(Side& side, const std::string& name, Removed* removed) {
+  if (!pg::MayUseOrigins(side.connection)) return;
   // Lanes are numbered; nothing else may follow the name, or another deployment's would match.
-  const auto dropped = green.Exec(
+  const auto dropped = side.connection.Exec(
       "SELECT count(pg_replication_origin_drop(roname)) FROM pg_replication_origin"
       " WHERE roname ~ ('^pgteal_' || $1 || '_[0-9]+$')",
       {name});
   if (dropped.Int(0, 0) == 0) return;
-  removed->push_back(fmt::format("{} replication origins on green", dropped.Int(0, 0)));
+  removed->push_back(fmt::format("{} replication origins on {}", dropped.Int(0, 0), side.name));
 }
 
-void CleanTarget(pg::Connection& green, const std::string& name, Removed* removed) {
-  CleanOrigins(green, name, removed);
-  if (!applier::HasSchema(green)) return;
-  UnsetReadOnly(green, name);
-  green.Exec("BEGIN");
-  green.Exec("DELETE FROM pgteal.conflict WHERE slot = $1", {name});
-  green.Exec("DELETE FROM pgteal.progress WHERE slot = $1", {name});
-  green.Exec("DELETE FROM pgteal.table_state WHERE deployment = $1", {name});
-  green.Exec("DELETE FROM pgteal.event WHERE deployment = $1", {name});
-  const auto rows = green.Exec("DELETE FROM pgteal.deployment WHERE name = $1", {name});
-  const bool is_last = green.Exec("SELECT NOT EXISTS (SELECT FROM pgteal.progress)").Bool(0, 0) &&
-                       green.Exec("SELECT NOT EXISTS (SELECT FROM pgteal.deployment)").Bool(0, 0);
-  if (is_last) green.Exec("DROP SCHEMA pgteal CASCADE");
-  green.Exec("COMMIT");
-  if (rows.affected_rows() > 0) removed->push_back(fmt::format("deployment {} on green", name));
-  if (is_last) removed->push_back("schema pgteal on green");
+// Identities that we gave tables go back to what they were.
+void RestoreIdentities(Side& side, const std::string& name, Removed* removed) {
+  const auto rows = side.connection.Exec(
+      "SELECT 'ALTER TABLE ' || i.relation || ' REPLICA IDENTITY ' || i.former"
+      " FROM pgteal.replica_identity AS i WHERE i.deployment = $1"
+      " AND to_regclass(i.relation) IS NOT NULL",
+      {name});
+  for (int i = 0; i < rows.rows(); ++i) side.connection.Exec(rows.String(i, 0));
+  if (rows.rows() > 0) {
+    removed->push_back(
+        fmt::format("{} replica identities that were set on {}", rows.rows(), side.name));
+  }
+}
+
+void CleanSchema(Side& side, const std::string& name, Removed* removed) {
+  auto& connection = side.connection;
+  connection.Exec("BEGIN");
+  for (const char* table : {"table_state", "event", "turn", "fence", "replica_identity"}) {
+    connection.Exec(fmt::format("DELETE FROM pgteal.{} WHERE deployment = $1", table), {name});
+  }
+  connection.Exec("DELETE FROM pgteal.conflict WHERE slot = $1", {name});
+  connection.Exec("DELETE FROM pgteal.progress WHERE slot = $1", {name});
+  const auto rows = connection.Exec("DELETE FROM pgteal.deployment WHERE name = $1", {name});
+  const bool is_last = connection
+                           .Exec(
+                               "SELECT NOT EXISTS (SELECT FROM pgteal.progress) AND NOT EXISTS"
+                               " (SELECT FROM pgteal.deployment) AND NOT EXISTS"
+                               " (SELECT FROM pgteal.turn)")
+                           .Bool(0, 0);
+  if (is_last) connection.Exec("DROP SCHEMA pgteal CASCADE");
+  connection.Exec("COMMIT");
+  if (rows.affected_rows() > 0) {
+    removed->push_back(fmt::format("deployment {} on {}", name, side.name));
+  }
+  if (is_last) removed->push_back(fmt::format("schema pgteal on {}", side.name));
+}
+
+void CleanSide(Side& side, const std::string& name, Removed* removed) {
+  CleanSlots(side, removed);
+  CleanPublication(side, name, removed);
+  CleanOrigins(side, name, removed);
+  if (!applier::HasSchema(side.connection)) return;
+  RestoreIdentities(side, name, removed);
+  if (side.is_closed) {
+    // What opens it is told: nothing but its operator does, after a switchover.
+    const std::string sql = OpeningScript(side.connection, name);
+    if (!sql.empty()) {
+      removed->push_back(
+          fmt::format("what was remembered of {}'s fence; this opens it: {}", side.name, sql));
+    }
+  } else {
+    UnsetReadOnly(side.connection, name);
+  }
+  CleanSchema(side, name, removed);
 }
 
 }  // namespace
 
 Removed CleanUp(const Deployment& deployment, const pg::SessionOptions& session) {
+  RequireNoTurn(deployment, session);
+  const bool is_turned = CurrentEpoch(deployment, session) % 2 == 1;
   Removed removed;
-  pg::Connection blue(deployment.source, session);
-  pg::Connection green(deployment.target, session);
-  CleanSource(blue, deployment.name, &removed);
-  CleanTarget(green, deployment.name, &removed);
+  Side blue{.name = "blue",
+            .connection = pg::Connection(deployment.source, session),
+            .slots = {deployment.name, deployment.name + "_capture"},
+            .is_publication_ours = true,
+            .is_closed = is_turned};
+  pg::Connection green_connection(deployment.target, session);
+  const bool has_slot = is_turned || ReadTurn(green_connection, deployment.name).has_way_back;
+  const bool is_ours = IsWayBackPublication(green_connection, deployment.name);
+  const bool is_closed = !is_turned && applier::HasSchema(green_connection) &&
+                         IsClosed(green_connection, deployment.name);
+  Side green{
+      .name = "green",
+      .connection = std::move(green_connection),
+      .slots = has_slot ? std::vector<std::string>{deployment.name} : std::vector<std::string>{},
+      .is_publication_ours = is_ours,
+      .is_closed = is_closed};
+  CleanSide(blue, deployment.name, &removed);
+  CleanSide(green, deployment.name, &removed);
   return removed;
 }
 

@@ -128,7 +128,7 @@ void CloseDatabase(pg::Connection& side, const FenceOptions& options) {
   side.Exec(script.sql());
 }
 
-void OpenDatabase(pg::Connection& side, const std::string& deployment) {
+std::string OpeningScript(pg::Connection& side, const std::string& deployment) {
   const std::string database = Database(side);
   const auto rows = side.Exec(
       "SELECT f.kind, f.role, f.former, f.role = '' OR r.rolname IS NOT NULL"
@@ -148,8 +148,13 @@ void OpenDatabase(pg::Connection& side, const std::string& deployment) {
                (former ? " SET default_transaction_read_only = " + pg::QuoteLiteral(*former)
                        : " RESET default_transaction_read_only"));
   }
-  script.Add("DELETE FROM pgteal.fence WHERE deployment = " + pg::QuoteLiteral(deployment));
-  side.Exec(script.sql());
+  return script.sql();
+}
+
+void OpenDatabase(pg::Connection& side, const std::string& deployment) {
+  const std::string script = OpeningScript(side, deployment);
+  if (script.empty()) return;
+  side.Exec(script + "DELETE FROM pgteal.fence WHERE deployment = " + pg::QuoteLiteral(deployment));
 }
 
 bool IsClosed(pg::Connection& side, const std::string& deployment) {

@@ -29,6 +29,8 @@ std::vector<std::string> RolesBeyondReach(pg::Connection& side, const FenceOptio
 void CloseDatabase(pg::Connection& side, const FenceOptions& options);
 // Inside a transaction of the caller. Undoes CloseDatabase(); nothing when it was never closed.
 void OpenDatabase(pg::Connection& side, const std::string& deployment);
+// The statements that OpenDatabase() would send; empty when it was never closed.
+std::string OpeningScript(pg::Connection& side, const std::string& deployment);
 bool IsClosed(pg::Connection& side, const std::string& deployment);
 
 // Sessions of others in this database: programs' connections and background workers that may write.

@@ -115,12 +115,18 @@ void DisarmWayBack(pg::Connection& from, const std::string& deployment) {
 void RemoveWayBack(pg::Connection& to, const std::string& deployment) {
   if (!ReadTurn(to, deployment).has_way_back) return;
   DropSendingSlot(to, deployment);
-  const auto ours = to.Exec(
-      "SELECT FROM pg_publication WHERE pubname = $1 AND obj_description(oid, 'pg_publication') = "
-      "$2",
-      {deployment, kComment});
-  if (!ours.is_empty()) to.Exec("DROP PUBLICATION " + pg::QuoteIdentifier(deployment));
+  if (IsWayBackPublication(to, deployment)) {
+    to.Exec("DROP PUBLICATION " + pg::QuoteIdentifier(deployment));
+  }
   to.Exec("UPDATE pgteal.turn SET way_back = NULL WHERE deployment = $1", {deployment});
+}
+
+bool IsWayBackPublication(pg::Connection& side, const std::string& name) {
+  return !side.Exec(
+                  "SELECT FROM pg_publication WHERE pubname = $1"
+                  " AND obj_description(oid, 'pg_publication') = $2",
+                  {name, kComment})
+              .is_empty();
 }
 
 }  // namespace pgteal::pipeline

@@ -28,6 +28,8 @@ void ArmWayBack(pg::Connection& from, const std::string& deployment, const pg::S
 void DisarmWayBack(pg::Connection& from, const std::string& deployment);
 // Undoes PrepareWayBack() on the side that was not opened.
 void RemoveWayBack(pg::Connection& to, const std::string& deployment);
+// Whether the publication was made for a way back.
+bool IsWayBackPublication(pg::Connection& side, const std::string& name);
 
 }  // namespace pgteal::pipeline
 
