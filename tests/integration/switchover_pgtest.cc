@@ -1,0 +1,327 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "tests/fault/turn_test.h"
+
+namespace pgteal::tests {
+namespace {
+
+using std::chrono::seconds;
+
+class SwitchoverTest : public TurnTest {
+ protected:
+  void SetUp() override { ASSERT_NO_FATAL_FAILURE(StartRun()); }
+
+  void ExpectRefused(const std::string& word) {
+    EXPECT_EQ(Turn(), 3) << Log();
+    EXPECT_THAT(Log(), testing::HasSubstr(word));
+    EXPECT_TRUE(IsBlueOpen());
+    EXPECT_FALSE(IsGreenOpen());
+  }
+};
+
+TEST_F(SwitchoverTest, ThereBackAndThereAgainUnderLoad) {
+  ASSERT_NO_FATAL_FAILURE(StartClients());
+  for (int turn = 0; turn < 3; ++turn) {
+    ASSERT_EQ(Turn(), 0) << Log();
+    EXPECT_EQ(IsGreenOpen(), turn % 2 == 0);
+    ASSERT_NO_FATAL_FAILURE(ExpectOneSideOpen());
+    EXPECT_TRUE(ledger_->WaitForMore(50));
+  }
+  ExpectNothingLost();
+}
+
+TEST_F(SwitchoverTest, WhatCameFromOneSideNeverReturnsToIt) {
+  ASSERT_EQ(Turn(), 0) << Log();
+  db_.green().Exec("INSERT INTO ledger VALUES (7, 1, 'from green')");
+  ASSERT_TRUE(WaitUntil(
+      [this] { return db_.blue().Scalar("SELECT count(*) FROM ledger WHERE client = 7") == "1"; },
+      seconds(20)));
+  const std::string version = "SELECT ctid, xmin FROM ledger WHERE number = 1";
+  const Rows written = db_.green().Query(version);
+  ASSERT_EQ(Turn(), 0) << Log();
+  db_.blue().Exec("INSERT INTO ledger VALUES (7, 2, 'from blue')");
+  ASSERT_TRUE(WaitUntil(
+      [this] { return db_.green().Scalar("SELECT count(*) FROM ledger WHERE client = 7") == "2"; },
+      seconds(20)));
+  EXPECT_EQ(db_.green().Query(version), written) << "green's own row came back to it";
+}
+
+TEST_F(SwitchoverTest, SequencesOfEveryKindGoOnWhereTheyWere) {
+  db_.ExecBoth(
+      "CREATE SEQUENCE called; CREATE SEQUENCE never; CREATE SEQUENCE cached CACHE 1000;"
+      "CREATE SEQUENCE down INCREMENT -5 MINVALUE -1000 MAXVALUE 50 START 50;"
+      "CREATE SEQUENCE cycling MINVALUE 1 MAXVALUE 3 CYCLE; CREATE SEQUENCE \"Odd \"\"name\";"
+      "CREATE SEQUENCE reset; CREATE SEQUENCE brim MAXVALUE 9223372036854775807;"
+      "CREATE TABLE owned (id serial PRIMARY KEY, other int GENERATED ALWAYS AS IDENTITY)");
+  db_.blue().Exec(
+      "SELECT nextval('called') FROM generate_series(1, 41); SELECT nextval('cached');"
+      "SELECT nextval('down') FROM generate_series(1, 3);"
+      "SELECT nextval('cycling') FROM generate_series(1, 5); SELECT nextval('\"Odd \"\"name\"');"
+      "SELECT setval('reset', 77, false); SELECT setval('brim', 9223372036854775807);"
+      "INSERT INTO owned DEFAULT VALUES; INSERT INTO owned DEFAULT VALUES");
+  ASSERT_EQ(Turn(), 0) << Log();
+  for (const auto& name : {"called", "never", "cached", "down", "cycling", "\"Odd \"\"name\"",
+                           "reset", "brim", "owned_id_seq", "owned_other_seq"}) {
+    const std::string read = std::string("SELECT last_value, is_called FROM ") + name;
+    EXPECT_EQ(db_.green().Query(read), db_.blue().Query(read)) << name;
+  }
+  EXPECT_EQ(db_.green().Scalar("INSERT INTO owned DEFAULT VALUES RETURNING id * 100 + other"),
+            "303");
+  EXPECT_EQ(db_.green().Scalar("SELECT nextval('down')"), "35");
+  EXPECT_EQ(db_.green().Scalar("SELECT nextval('reset')"), "77");
+}
+
+TEST_F(SwitchoverTest, SyncSequencesWorksAtAnyTimeAndInTheDirectionOfTheStream) {
+  db_.ExecBoth("CREATE SEQUENCE s");
+  db_.blue().Exec("SELECT setval('s', 500)");
+  EXPECT_EQ(Pgteal({"sync-sequences"}), 0) << Log();
+  EXPECT_EQ(db_.green().Scalar("SELECT last_value FROM s"), "500");
+  ASSERT_EQ(Turn(), 0) << Log();
+  db_.green().Exec("SELECT setval('s', 900)");
+  EXPECT_EQ(Pgteal({"sync-sequences", "--json"}), 0) << Log();
+  EXPECT_EQ(nlohmann::json::parse(tool_->Stdout())["sequences"], 1);
+  EXPECT_EQ(db_.blue().Scalar("SELECT last_value FROM s"), "900");
+}
+
+TEST_F(SwitchoverTest, LargeObjectsThatChangedSinceTheLoadComeAlong) {
+  db_.ExecBoth("SELECT lo_from_bytea(4001, 'as it was'), lo_from_bytea(4002, 'goes away')");
+  db_.blue().Exec(
+      "SELECT lo_put(4001, 3, 'IT'), lo_unlink(4002), lo_from_bytea(4003, repeat('x', "
+      "3000000)::bytea)");
+  ASSERT_EQ(Turn(), 0) << Log();
+  const std::string contents =
+      "SELECT oid, md5(lo_get(oid)) FROM pg_largeobject_metadata ORDER BY oid";
+  EXPECT_EQ(db_.green().Query(contents), db_.blue().Query(contents));
+}
+
+TEST_F(SwitchoverTest, MaterializedViewsAreRefreshedAndTablesAnalyzedBeforeTheFence) {
+  db_.ExecBoth("CREATE MATERIALIZED VIEW total AS SELECT count(*) AS n FROM ledger");
+  db_.blue().Exec("INSERT INTO ledger SELECT 5, i, '' FROM generate_series(1, 500) AS i");
+  ASSERT_TRUE(db_.WaitCaughtUp());
+  ASSERT_EQ(Turn(), 0) << Log();
+  EXPECT_EQ(db_.green().Scalar("SELECT n FROM total"), "500");
+  EXPECT_NE(db_.green().Scalar("SELECT count(*) FROM pg_stats WHERE tablename = 'ledger'"), "0");
+}
+
+TEST_F(SwitchoverTest, ATransactionThatIsOpenAtTheFenceIsRolledBack) {
+  Sql shop(db_.BlueInfo() + " user=shop");
+  shop.Exec("BEGIN; INSERT INTO ledger VALUES (8, 1, 'never committed')");
+  ASSERT_EQ(Turn(), 0) << Log();
+  EXPECT_FALSE(shop.IsAlive());
+  EXPECT_EQ(db_.green().Scalar("SELECT count(*) FROM ledger WHERE client = 8"), "0");
+  EXPECT_EQ(db_.blue().Scalar("SELECT count(*) FROM ledger WHERE client = 8"), "0");
+}
+
+TEST_F(SwitchoverTest, SessionsThatSwitchReadOnlyOffAndSuperusersAreOutToo) {
+  db_.blue().Exec("CREATE ROLE boss SUPERUSER LOGIN");
+  Sql boss(db_.BlueInfo() + " user=boss");
+  Sql shop(db_.BlueInfo() + " user=shop");
+  for (auto* session : {&boss, &shop}) session->Exec("SET default_transaction_read_only = off");
+  ASSERT_EQ(Turn(), 0) << Log();
+  EXPECT_FALSE(boss.IsAlive());
+  EXPECT_FALSE(shop.IsAlive());
+  EXPECT_THROW(Sql(db_.BlueInfo() + " user=boss"), SqlError);
+  // What is left can read, and has to say aloud that it wants to write.
+  Sql ours(db_.BlueInfo());
+  EXPECT_EQ(ours.Failure("INSERT INTO ledger VALUES (9, 9, '')"), "25006");
+  ASSERT_EQ(Turn(), 0) << Log();
+  EXPECT_EQ(db_.blue().Scalar("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'boss'"), "t");
+  db_.blue().Exec("DROP ROLE boss");
+}
+
+TEST_F(SwitchoverTest, ARollbackLeavesRolesAndDefaultsExactlyAsTheyWere) {
+  db_.blue().Exec(
+      "CREATE ROLE locked NOLOGIN; CREATE ROLE writer LOGIN; CREATE ROLE reader LOGIN;"
+      "ALTER ROLE writer SET default_transaction_read_only = off;"
+      "ALTER ROLE reader IN DATABASE " +
+      db_.name() +
+      " SET default_transaction_read_only = on;"
+      "ALTER ROLE writer SET work_mem = '5MB'");
+  const std::string settings =
+      "SELECT rolname, rolcanlogin, setdatabase, setconfig FROM pg_roles LEFT JOIN"
+      " pg_db_role_setting ON setrole = pg_roles.oid WHERE rolname !~ '^pg_'"
+      " UNION ALL SELECT 'database', true, setdatabase, setconfig FROM pg_db_role_setting"
+      " WHERE setrole = 0 ORDER BY 1, 3";
+  const Rows before = db_.blue().Query(settings);
+  ASSERT_EQ(Turn(), 0) << Log();
+  EXPECT_NE(db_.blue().Query(settings), before);
+  EXPECT_EQ(db_.blue().Scalar("SELECT count(*) FROM pg_roles WHERE rolcanlogin"), "1");
+  ASSERT_EQ(Turn(), 0) << Log();
+  EXPECT_EQ(db_.blue().Query(settings), before);
+  db_.blue().Exec("DROP ROLE locked; ALTER ROLE reader IN DATABASE " + db_.name() +
+                  " RESET ALL; DROP ROLE reader; DROP ROLE writer");
+}
+
+TEST_F(SwitchoverTest, AReconnectStormDoesNotGetThrough) {
+  ASSERT_NO_FATAL_FAILURE(StartClients(16));
+  ASSERT_EQ(Turn(), 0) << Log();
+  EXPECT_TRUE(ledger_->WaitForMore(50));
+  ExpectNothingLost();
+}
+
+TEST_F(SwitchoverTest, GuardrailsNameWhatIsWrong) {
+  run_->Terminate();
+  ASSERT_EQ(run_->WaitExit(), 130);
+  ExpectRefused("nobody streams from slot pgteal");
+  ASSERT_NO_FATAL_FAILURE(StartRun());
+  {
+    Sql writer(db_.GreenInfo());
+    writer.Exec("SET default_transaction_read_only = off");
+    writer.Exec("BEGIN; INSERT INTO ledger VALUES (6, 6, '')");
+    ExpectRefused("somebody writes on the side that is to be opened");
+  }
+  EXPECT_EQ(Pgteal({"rollback"}), 3);
+  EXPECT_THAT(Log(), testing::HasSubstr("blue takes the writes already"));
+}
+
+TEST_F(SwitchoverTest, ARoleWithoutTheRightToCloseOthersIsRefusedUnlessTheyAreLeftAlone) {
+  db_.blue().Exec("CREATE ROLE modest LOGIN REPLICATION; GRANT ALL ON ledger TO modest");
+  tool_ = db_.PgtealVia(db_.BlueInfo() + " user=modest", "", {"switchover"});
+  EXPECT_EQ(tool_->WaitExit(), 3) << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("our role may not close these roles"));
+  EXPECT_THAT(Log(), testing::HasSubstr("shop"));
+  db_.blue().Exec("DROP OWNED BY modest; DROP ROLE modest");
+}
+
+TEST_F(SwitchoverTest, ARoleThatIsLeftAloneKeepsItsLoginAndItsSession) {
+  db_.blue().Exec("CREATE ROLE monitor LOGIN");
+  Sql monitor(db_.BlueInfo() + " user=monitor");
+  ASSERT_EQ(Turn({"--leave-role", "monitor"}), 0) << Log();
+  EXPECT_TRUE(monitor.IsAlive());
+  EXPECT_EQ(monitor.Scalar("SELECT 1"), "1");
+  EXPECT_NO_THROW(Sql(db_.BlueInfo() + " user=monitor"));
+  db_.blue().Exec("DROP ROLE monitor");
+}
+
+TEST_F(SwitchoverTest, ADryRunClosesNothingAndPredictsTheOutage) {
+  ASSERT_NO_FATAL_FAILURE(StartClients());
+  const std::string catalogs =
+      "SELECT (SELECT count(*) FROM pg_roles WHERE rolcanlogin), (SELECT count(*) FROM"
+      " pg_db_role_setting), (SELECT count(*) FROM pg_replication_slots), (SELECT count(*) FROM"
+      " pg_publication), (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_namespace WHERE "
+      "nspname !~ '^pg_')";
+  const Rows blue = db_.blue().Query(catalogs);
+  const Rows green = db_.green().Query(catalogs);
+  ASSERT_EQ(Pgteal({"switchover", "--dry-run", "--json"}), 0) << Log();
+  const auto report = nlohmann::json::parse(tool_->Stdout());
+  EXPECT_EQ(report["result"], "rehearsed");
+  EXPECT_GT(report["outage_ms"], 0);
+  EXPECT_EQ(db_.blue().Query(catalogs), blue);
+  EXPECT_EQ(db_.green().Query(catalogs), green);
+  ExpectNothingLost();
+}
+
+TEST_F(SwitchoverTest, TheReportAndTheEventsTellWhatHappened) {
+  ASSERT_EQ(Turn({"--json"}), 0) << Log();
+  const auto report = nlohmann::json::parse(tool_->Stdout());
+  EXPECT_EQ(report["result"], "switched");
+  EXPECT_GT(report["outage_ms"], 0);
+  EXPECT_EQ(report["steps"].size(), 11u);
+  EXPECT_EQ(db_.green().Scalar("SELECT count(*) FROM pgteal.event WHERE kind = 'switchover'"), "2");
+  EXPECT_EQ(Pgteal({"status", "--json"}), 0);
+  const auto status = nlohmann::json::parse(tool_->Stdout());
+  EXPECT_EQ(status["direction"], "green to blue");
+  EXPECT_EQ(status["state"], "streaming");
+  EXPECT_EQ(status["epoch"], 1);
+}
+
+TEST_F(SwitchoverTest, TheHookLearnsEveryPhaseAndBothSides) {
+  const TempFolder folder("pgteal-hook");
+  const std::string file = (folder / "phases").string();
+  ASSERT_EQ(
+      Turn({"--hook", "echo \"$PGTEAL_PHASE ${PGTEAL_LSN:+lsn}\" >> " + file +
+                          "; psql -XAtqc 'select 1' \"$PGTEAL_TO\" >> " + file + ".to || true"}),
+      0)
+      << Log();
+  EXPECT_EQ(ReadFile(file),
+            "connect \nguardrails \nprepare \ncatch up \nfence \ndrain lsn\nprove lsn\n"
+            "sequences lsn\nlarge objects lsn\narm lsn\ncommit lsn\nswitched lsn\n");
+}
+
+TEST_F(SwitchoverTest, APreparedTransactionIsRefusedAtTheGuardrailsAndBehindTheFence) {
+  const std::string prepare =
+      "psql -XAtq \"$PGTEAL_SOURCE\" -c \"BEGIN; INSERT INTO ledger VALUES (9, 9, '')\" -c "
+      "\"PREPARE "
+      "TRANSACTION 'p'\"";
+  db_.clusters().blue().Set("max_prepared_transactions", "4");
+  db_.clusters().blue().Restart();
+  ASSERT_TRUE(run_->WaitForLog("session ended"));
+  db_.blue().Exec("BEGIN; INSERT INTO ledger VALUES (9, 9, ''); PREPARE TRANSACTION 'p'");
+  ExpectRefused("prepared transactions can commit behind the fence: p");
+  db_.blue().Exec("ROLLBACK PREPARED 'p'");
+  const std::string psql = ClientProgram("psql").string();
+  EXPECT_EQ(Turn({"--hook", "test \"$PGTEAL_PHASE\" != 'catch up' || " + psql + prepare.substr(4)}),
+            3)
+      << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("a transaction was prepared before the fence fell"));
+  EXPECT_TRUE(IsBlueOpen());
+  db_.blue().Exec("ROLLBACK PREPARED 'p'");
+}
+
+TEST_F(SwitchoverTest, WithoutAWayBackThereIsNoRollback) {
+  ASSERT_EQ(Turn({"--no-way-back"}), 0) << Log();
+  EXPECT_EQ(db_.green().Scalar("SELECT count(*) FROM pg_replication_slots"), "0");
+  EXPECT_EQ(Pgteal({"rollback"}), 3) << Log();
+}
+
+TEST_F(SwitchoverTest, StatusTellsTheStateWhileNobodyRuns) {
+  run_->Terminate();
+  ASSERT_EQ(run_->WaitExit(), 130);
+  db_.blue().Exec("INSERT INTO ledger SELECT 5, i, 'x' FROM generate_series(1, 1000) AS i");
+  ASSERT_EQ(Pgteal({"status", "--json"}), 0) << Log();
+  const auto status = nlohmann::json::parse(tool_->Stdout());
+  EXPECT_EQ(status["state"], "streaming");
+  EXPECT_FALSE(status["slot"]["active"]);
+  EXPECT_GT(status["lag_bytes"], 1000);
+  EXPECT_GT(status["slot"]["retained_bytes"], 1000);
+  ASSERT_EQ(Pgteal({"status"}), 0);
+  EXPECT_THAT(tool_->Stdout(), testing::HasSubstr("slot         idle, WAL reserved"));
+  EXPECT_EQ(Pgteal({"status", "--name", "other"}), 3);
+}
+
+TEST_F(SwitchoverTest, StatusWatchesUntilItIsStopped) {
+  auto watch = db_.Pgteal({"status", "--watch", "--interval", "1", "--json"});
+  ASSERT_TRUE(WaitUntil(
+      [&] {
+        const std::string out = watch->Stdout();
+        return std::count(out.begin(), out.end(), '\n') >= 2;
+      },
+      seconds(20)));
+  watch->Terminate();
+  EXPECT_EQ(watch->WaitExit(), 130);
+}
+
+TEST_F(SwitchoverTest, CleanupIsRefusedWhileASwitchoverIsUnderWay) {
+  const TempFolder folder("pgteal-go");
+  const std::string go = (folder / "go").string();
+  auto turn = db_.Pgteal(
+      {"switchover", "--hook",
+       "test \"$PGTEAL_PHASE\" != fence || while ! test -e " + go + "; do sleep 0.02; done"});
+  ASSERT_TRUE(turn->WaitForLog("step=fence"));
+  EXPECT_EQ(Pgteal({"cleanup"}), 3) << Log();
+  EXPECT_EQ(Pgteal({"switchover"}), 3) << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("is under way"));
+  std::ofstream(go) << "";
+  EXPECT_EQ(turn->WaitExit(), 0);
+}
+
+TEST_F(SwitchoverTest, CleanupAfterASwitchoverRemovesTheWayBackAndLeavesBlueClosed) {
+  ASSERT_EQ(Turn(), 0) << Log();
+  run_->Terminate();
+  ASSERT_EQ(run_->WaitExit(), 130);
+  ASSERT_EQ(Pgteal({"cleanup"}), 0) << Log();
+  EXPECT_THAT(tool_->Stdout(), testing::HasSubstr("ALTER ROLE \"shop\" LOGIN"));
+  for (auto* side : {&db_.blue(), &db_.green()}) {
+    EXPECT_EQ(side->Scalar("SELECT count(*) FROM pg_replication_slots"), "0");
+    EXPECT_EQ(side->Scalar("SELECT count(*) FROM pg_publication"), "0");
+    EXPECT_EQ(side->Scalar("SELECT to_regnamespace('pgteal') IS NULL"), "t");
+  }
+  EXPECT_FALSE(IsBlueOpen());
+  EXPECT_TRUE(Admits(db_.GreenInfo()));
+}
+
+}  // namespace
+}  // namespace pgteal::tests
