@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -88,16 +90,29 @@ void Pooler::Pause(const pg::Interrupt* interrupt) {
   Command("PAUSE " + pg::QuoteIdentifier(options_.database), interrupt);
 }
 
+void Pooler::Check(const pg::ConnInfo& side) const {
+  Command("SHOW VERSION", nullptr);
+  if (options_.config.empty()) return;
+  Rewritten(side);
+  if (access(options_.config.c_str(), W_OK) != 0) {
+    throw pg::ConfigError("cannot write " + options_.config);
+  }
+}
+
+std::string Pooler::Rewritten(const pg::ConnInfo& side) const {
+  std::ifstream in(options_.config);
+  std::stringstream text;
+  text << in.rdbuf();
+  if (!in) throw pg::ConfigError("cannot read " + options_.config);
+  return PointedAt(text.str(), options_.database, side);
+}
+
 void Pooler::PointAt(const pg::ConnInfo& side) {
   if (!options_.config.empty()) {
-    std::ifstream in(options_.config);
-    std::stringstream text;
-    text << in.rdbuf();
-    if (!in) throw pg::ConfigError("cannot read " + options_.config);
-    const std::string pointed = PointedAt(text.str(), options_.database, side);
+    const std::string text = Rewritten(side);
     // Written in place: a new file would have another owner and mode.
     std::ofstream out(options_.config, std::ios::trunc);
-    out << pointed;
+    out << text;
     out.flush();
     if (!out) throw pg::ConfigError("cannot write " + options_.config);
   }

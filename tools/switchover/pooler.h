@@ -20,6 +20,8 @@ class Pooler {
  public:
   explicit Pooler(PoolerOptions options);
 
+  // Throws when the console does not let us in or the configuration could not be rewritten.
+  void Check(const pg::ConnInfo& side) const;
   // Waits until every transaction that is under way has ended; new ones wait in PgBouncer. Throws
   // Interrupted, after the pause was taken back.
   void Pause(const pg::Interrupt* interrupt);
@@ -30,6 +32,7 @@ class Pooler {
 
  private:
   void Command(const std::string& command, const pg::Interrupt* interrupt) const;
+  std::string Rewritten(const pg::ConnInfo& side) const;
 
   const PoolerOptions options_;
   const pg::ConnInfo console_;

@@ -170,6 +170,7 @@ void Switchover::CheckGuardrails() {
                                     objections.front().what),
                         objections.front().fix);
     }
+    if (pooler_) pooler_->Check(oriented_.target);
     report_.warnings = FindConcerns(*from_, *to_, fence_);
     for (const auto& concern : report_.warnings) spdlog::warn("{}", concern);
   });

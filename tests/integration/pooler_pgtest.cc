@@ -1,0 +1,121 @@
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+
+#include "tests/fault/turn_test.h"
+
+namespace pgteal::tests {
+namespace {
+
+using std::chrono::seconds;
+
+// Debian's pgbouncer between pgbench and the side that takes the writes.
+class PoolerTest : public TurnTest {
+ protected:
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(StartRun());
+    StartPooler();
+  }
+
+  void StartPooler() {
+    const int blue_port = db_.clusters().blue().port();
+    // Another port of the same kind: below the ephemeral range, as those of the servers.
+    port_ = blue_port > 20000 ? blue_port - 7001 : blue_port + 7001;
+    const std::string users = (folder_ / "users").string();
+    std::ofstream(users) << "\"shop\" \"\"\n\"admin\" \"\"\n";
+    std::ofstream ini(Ini());
+    ini << "[databases]\n"
+        << db_.name() << " = host=127.0.0.1 port=" << blue_port << " dbname=" << db_.name()
+        << " pool_size=6\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = " << port_
+        << "\nunix_socket_dir =\nauth_type = trust\nauth_file = " << users
+        << "\nadmin_users = admin\npool_mode = transaction\n"
+        << "logfile = " << (folder_ / "log").string()
+        << "\npidfile = " << (folder_ / "pid").string() << "\n";
+    ini.close();
+    for (const auto& file : {Ini(), users}) {
+      std::filesystem::permissions(file, std::filesystem::perms::others_read,
+                                   std::filesystem::perm_options::add);
+    }
+    pooler_ = std::make_unique<Process>(
+        ProcessOptions{.argv = {"/usr/sbin/pgbouncer", Ini()}, .user = ServerUser()});
+    ASSERT_TRUE(WaitUntil([this] { return Answers(); }, seconds(20))) << PoolerLog();
+  }
+
+  bool Answers() const {
+    try {
+      Sql session(Via() + " user=shop dbname=" + db_.name());
+      return session.Scalar("SELECT 1") == "1";
+    } catch (const SqlError&) {
+      return false;
+    }
+  }
+  std::string Ini() const { return (folder_ / "pgbouncer.ini").string(); }
+  std::string PoolerLog() const { return ReadFile(folder_ / "log"); }
+  std::string Via() const { return "host=127.0.0.1 port=" + std::to_string(port_); }
+  Args ThroughPooler(Args more = {}) const {
+    more.insert(more.end(), {"--pgbouncer", Via() + " user=admin dbname=pgbouncer",
+                             "--pgbouncer-config", Ini()});
+    return more;
+  }
+
+  // Clients that insert through the pooler. pgbench ends with an error at the first one it sees.
+  std::unique_ptr<Process> StartBench(int seconds) {
+    std::ofstream script(folder_ / "script.sql");
+    script << "\\set n random(1, 1000000000)\nINSERT INTO ledger VALUES (100 + :client_id, :n, '')"
+              " ON CONFLICT DO NOTHING;\n";
+    script.close();
+    return std::make_unique<Process>(ProcessOptions{
+        .argv = {ClientProgram("pgbench").string(), "-n", "-c", "4", "-T", std::to_string(seconds),
+                 "-R", "400", "-f", (folder_ / "script.sql").string(), "-h", "127.0.0.1", "-p",
+                 std::to_string(port_), "-U", "shop", db_.name()},
+        .stdout_path = folder_ / "bench"});
+  }
+
+  TempFolder folder_{"pgteal-pooler", ServerUser()};
+  int port_ = 0;
+  std::unique_ptr<Process> pooler_;
+};
+
+TEST_F(PoolerTest, ClientsSeeAPauseAndNoErrorThereAndBack) {
+  auto bench = StartBench(6);
+  const auto count = [](Sql& side) {
+    return std::stoi(side.Scalar("SELECT count(*) FROM ledger"));
+  };
+  ASSERT_TRUE(WaitUntil([&] { return count(db_.blue()) > 50; }, seconds(20)));
+  ASSERT_EQ(Turn(ThroughPooler()), 0) << Log() << PoolerLog();
+  EXPECT_THAT(ReadFile(Ini()), testing::HasSubstr("pool_size=6"));
+  const int at_turn = count(db_.green());
+  ASSERT_TRUE(WaitUntil([&] { return count(db_.green()) > at_turn + 50; }, seconds(20)))
+      << PoolerLog();
+  ASSERT_EQ(Turn(ThroughPooler()), 0) << Log() << PoolerLog();
+  const int at_return = count(db_.blue());
+  ASSERT_TRUE(WaitUntil([&] { return count(db_.blue()) > at_return + 50; }, seconds(20)))
+      << PoolerLog();
+  const auto status = bench->Wait(seconds(30));
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->code, 0) << ReadFile(folder_ / "bench");
+  EXPECT_THAT(ReadFile(folder_ / "bench"), testing::HasSubstr("number of failed transactions: 0"));
+  EXPECT_TRUE(WaitUntil([this] { return bool(db_.Equal()); }, seconds(20)));
+}
+
+TEST_F(PoolerTest, AnUndoneSwitchoverLetsTheClientsGoOn) {
+  auto bench = StartBench(4);
+  EXPECT_EQ(Turn(ThroughPooler({"--hook", "test \"$PGTEAL_PHASE\" != prove"})), 3) << Log();
+  const auto status = bench->Wait(seconds(30));
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->code, 0) << ReadFile(folder_ / "bench");
+  EXPECT_TRUE(IsBlueOpen());
+}
+
+TEST_F(PoolerTest, AWrongConsoleOrEntryIsFoundBeforeAnythingIsClosed) {
+  EXPECT_EQ(Turn({"--pgbouncer", Via() + " user=nobody dbname=pgbouncer"}), 1) << Log();
+  EXPECT_TRUE(IsBlueOpen());
+  EXPECT_EQ(Turn(ThroughPooler({"--pgbouncer-database", "other"})), 3) << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("no entry other"));
+  EXPECT_TRUE(IsBlueOpen());
+  EXPECT_TRUE(Answers());
+}
+
+}  // namespace
+}  // namespace pgteal::tests
