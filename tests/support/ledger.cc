@@ -6,13 +6,6 @@
 #include "tests/support/wait.h"
 
 namespace pgteal::tests {
-namespace {
-
-// The mean time between the transactions of one client.
-constexpr std::chrono::milliseconds kPace{2};
-
-}  // namespace
-
 void Ledger::CreateTable(DatabasePair& db, const std::string& role) {
   for (auto* side : {&db.blue(), &db.green()}) {
     side->Exec("DO $$ BEGIN CREATE ROLE " + role +
@@ -23,8 +16,9 @@ void Ledger::CreateTable(DatabasePair& db, const std::string& role) {
   }
 }
 
-Ledger::Ledger(const DatabasePair& db, const std::string& role, int clients)
-    : infos_{db.BlueInfo() + " user=" + role, db.GreenInfo() + " user=" + role} {
+Ledger::Ledger(const DatabasePair& db, const std::string& role, int clients,
+               std::chrono::milliseconds pace)
+    : infos_{db.BlueInfo() + " user=" + role, db.GreenInfo() + " user=" + role}, pace_(pace) {
   for (int client = 0; client < clients; ++client) {
     threads_.emplace_back([this, client] { RunClient(client); });
   }
@@ -37,7 +31,7 @@ void Ledger::RunClient(int client) {
   int side = 0;
   int number = 0;
   while (!stops_.load()) {
-    std::this_thread::sleep_for(kPace);
+    std::this_thread::sleep_for(pace_);
     try {
       if (!session) session = std::make_unique<Sql>(infos_[side]);
     } catch (const SqlError&) {
@@ -58,10 +52,23 @@ void Ledger::RunClient(int client) {
       side = 1 - side;
       continue;
     }
-    const std::lock_guard lock(mutex_);
-    kept_.insert(entry);
-    ++acknowledged_;
+    Keep(entry, side);
   }
+}
+
+void Ledger::Keep(Entry entry, int side) {
+  const auto now = std::chrono::steady_clock::now();
+  const std::lock_guard lock(mutex_);
+  kept_.insert(entry);
+  ++acknowledged_;
+  if (last_side_ >= 0 && side != last_side_) outages_.push_back(now - last_kept_);
+  last_side_ = side;
+  last_kept_ = now;
+}
+
+std::vector<std::chrono::steady_clock::duration> Ledger::Outages() {
+  const std::lock_guard lock(mutex_);
+  return outages_;
 }
 
 bool Ledger::WaitForMore(int count) {

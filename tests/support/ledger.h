@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <mutex>
 #include <set>
@@ -25,7 +26,9 @@ class Ledger {
   // The table, on both sides. `role` may log in and write there.
   static void CreateTable(DatabasePair& db, const std::string& role);
 
-  Ledger(const DatabasePair& db, const std::string& role, int clients);
+  // `pace`: between two transactions of one client, and between two attempts to connect.
+  Ledger(const DatabasePair& db, const std::string& role, int clients,
+         std::chrono::milliseconds pace = std::chrono::milliseconds(2));
   ~Ledger();
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
@@ -34,6 +37,9 @@ class Ledger {
   [[nodiscard]] bool WaitForMore(int count);
   void Stop();
   int acknowledged() const { return acknowledged_.load(); }
+  // For every change of sides: from the last transaction that one acknowledged to the first that
+  // the other did, over all clients.
+  std::vector<std::chrono::steady_clock::duration> Outages();
   // After Stop(): the side holds every acknowledged transaction once, and none that was refused.
   testing::AssertionResult IsKeptBy(Sql& side) const;
 
@@ -41,13 +47,18 @@ class Ledger {
   using Entry = std::pair<int, int>;  // client, number
 
   void RunClient(int client);
+  void Keep(Entry entry, int side);
 
   const std::string infos_[2];
+  const std::chrono::milliseconds pace_;
   std::atomic<bool> stops_ = false;
   std::atomic<int> acknowledged_ = 0;
   std::mutex mutex_;
   std::set<Entry> kept_;      // acknowledged
   std::set<Entry> in_doubt_;  // cut off before an answer
+  int last_side_ = -1;
+  std::chrono::steady_clock::time_point last_kept_;
+  std::vector<std::chrono::steady_clock::duration> outages_;
   std::vector<std::thread> threads_;
 };
 
