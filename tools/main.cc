@@ -101,6 +101,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.parse_complete_callback([&log] { SetUpLog(log); });
   int exit_code = ExitCode::kDone;
+  pgteal::tools::AddCheck(&app, &exit_code);
   pgteal::tools::AddPrepare(&app, &exit_code);
   pgteal::tools::AddRun(&app, &exit_code);
   pgteal::tools::AddStatus(&app, &exit_code);

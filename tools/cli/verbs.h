@@ -7,6 +7,7 @@ namespace pgteal::tools {
 
 // Each adds its subcommand; the callback stores the exit code in `*exit_code`.
 void AddCapture(CLI::App* app, int* exit_code);
+void AddCheck(CLI::App* app, int* exit_code);
 void AddCleanup(CLI::App* app, int* exit_code);
 void AddInspect(CLI::App* app, int* exit_code);
 void AddPrepare(CLI::App* app, int* exit_code);

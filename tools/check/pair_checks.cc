@@ -1,0 +1,243 @@
+#include "tools/check/pair_checks.h"
+
+#include <fmt/format.h>
+
+#include "applier/schema.h"
+#include "pg/catalog.h"
+#include "pg/error.h"
+#include "pg/quote.h"
+#include "pg/replication.h"
+#include "pipeline/options.h"
+#include "pipeline/schema_diff.h"
+
+namespace pgteal::tools {
+namespace {
+
+constexpr int kNewestTested = 18;
+// A slot becomes consistent once the transactions that write now have ended.
+constexpr const char* kSlotWait = "SET statement_timeout = '5s'";
+constexpr const char* kCanceled = "57014";
+
+CheckAnswer Found(std::string object, std::string fix = "", Level level = Level::kNone) {
+  return {.findings = {{.finding = {.object = std::move(object), .fix = std::move(fix)},
+                        .level = level}},
+          .skipped = ""};
+}
+
+CheckAnswer Skipped(std::string why) { return {.findings = {}, .skipped = std::move(why)}; }
+
+pg::SessionOptions Session(const CheckContext& context) {
+  return pipeline::SessionOptionsFor("check", context.options.name, nullptr);
+}
+
+std::string ServerText(pg::Connection& connection) {
+  return connection
+      .Exec(
+          "SELECT concat_ws(' ', pg_postmaster_start_time(), inet_server_addr(),"
+          " inet_server_port())")
+      .String(0, 0);
+}
+
+}  // namespace
+
+CheckAnswer CheckWalsender(const CheckContext& context) {
+  if (!context.options.source) return Skipped("no connection string for a session of its own");
+  try {
+    pg::ReplicationConnection stream(*context.options.source, Session(context));
+    (void)stream.IdentifySystem();
+    return {};
+  } catch (const pg::Interrupted&) {
+    throw;
+  } catch (const pg::Error& error) {
+    return Found(error.what());
+  }
+}
+
+CheckAnswer CheckOneEndpoint(const CheckContext& context) {
+  if (!context.options.source) return Skipped("no connection string for a session of its own");
+  pg::Connection second(*context.options.source, Session(context));
+  const std::string here = ServerText(*context.blue);
+  const std::string there = ServerText(second);
+  if (here == there) return {};
+  return Found(fmt::format("two sessions reached two servers: {} and {}", here, there));
+}
+
+CheckAnswer CheckVersions(const CheckContext& context) {
+  const int blue = context.blue->server_version() / 10000;
+  const int green = context.green->server_version() / 10000;
+  CheckAnswer answer;
+  if (green < blue) {
+    answer = Found(fmt::format("blue is PostgreSQL {}, green is {}", blue, green));
+  }
+  for (const int version : {blue, green}) {
+    if (version <= kNewestTested) continue;
+    answer.findings.push_back(
+        {.finding = {.object = fmt::format("PostgreSQL {} is newer than this pgteal", version),
+                     .fix = ""},
+         .level = Level::kWarn});
+  }
+  return answer;
+}
+
+CheckAnswer CheckTwoDatabases(const CheckContext& context) {
+  switch (pg::CompareServers(*context.blue, *context.green)) {
+    case pg::SameServer::kSameDatabase:
+      return Found("blue and green are the same database");
+    case pg::SameServer::kSameServer:
+      return Found("blue and green are databases of one server", "", Level::kInfo);
+    case pg::SameServer::kNo:
+      break;
+  }
+  return {};
+}
+
+CheckAnswer CheckSameBlue(const CheckContext& context) {
+  const auto known = context.green->Exec(
+      "SELECT source_system_identifier, source_database FROM pgteal.deployment WHERE name = $1",
+      {context.options.name});
+  if (known.is_empty()) return Skipped("green holds no such deployment");
+  const auto now =
+      context.blue->Exec("SELECT system_identifier, current_database() FROM pg_control_system()");
+  if (known.Text(0, 0) == now.Text(0, 0) && known.Text(0, 1) == now.Text(0, 1)) return {};
+  return Found(fmt::format("it began with database {} of system {}, this is {} of {}",
+                           known.Text(0, 1), known.Text(0, 0), now.Text(0, 1), now.Text(0, 0)));
+}
+
+CheckAnswer CheckLocales(const CheckContext& context) {
+  // Columns that only some versions have are read through jsonb.
+  constexpr const char* kSql =
+      "SELECT pg_encoding_to_char(encoding), datcollate, datctype,"
+      " coalesce(to_jsonb(d)->>'datlocprovider', 'c'), coalesce(to_jsonb(d)->>'datlocale',"
+      " to_jsonb(d)->>'daticulocale', '') FROM pg_database AS d WHERE datname = current_database()";
+  constexpr const char* kNames[] = {"encoding", "LC_COLLATE", "LC_CTYPE", "locale provider",
+                                    "locale"};
+  const auto blue = context.blue->Exec(kSql);
+  const auto green = context.green->Exec(kSql);
+  CheckAnswer answer;
+  for (int i = 0; i < blue.columns(); ++i) {
+    if (blue.Text(0, i) == green.Text(0, i)) continue;
+    const bool is_lossy = i == 0 && (green.Text(0, 0) != "UTF8" || blue.Text(0, 0) == "SQL_ASCII");
+    answer.findings.push_back(
+        {.finding = {.object = fmt::format("{} is {} on blue, {} on green", kNames[i],
+                                           blue.Text(0, i), green.Text(0, i)),
+                     .fix = ""},
+         .level = is_lossy ? Level::kFatal : Level::kNone});
+  }
+  return answer;
+}
+
+CheckAnswer CheckPlugin(const CheckContext& context) {
+  auto& blue = *context.blue;
+  if (pg::Setting(blue, "wal_level") != "logical") return Skipped("wal_level is not logical");
+  const std::string name = fmt::format("pgteal_check_{}", blue.backend_pid());
+  try {
+    blue.Exec(kSlotWait);
+    blue.Exec("SELECT pg_create_logical_replication_slot($1, 'pgoutput', true)", {name});
+    blue.Exec("SET statement_timeout = 0");
+    pg::DropSlot(blue, name);
+    return {};
+  } catch (const pg::ServerError& error) {
+    blue.Exec("SET statement_timeout = 0");
+    if (error.sqlstate() == "42501") throw;
+    if (error.sqlstate() == kCanceled) {
+      return Skipped("a slot waits for the transactions that are writing now (see F1, F2)");
+    }
+    return Found(error.what());
+  }
+}
+
+CheckAnswer CheckReplicaRole(const CheckContext& context) {
+  auto& green = *context.green;
+  const auto role = green.Exec("SELECT quote_ident(current_user)").String(0, 0);
+  CheckAnswer answer;
+  if (!pg::MaySetReplicaRole(green)) {
+    answer = Found(
+        "session_replication_role may not be set: changes are applied one by one, and green's "
+        "triggers fire",
+        green.server_version() >= 150000
+            ? fmt::format("GRANT SET ON PARAMETER session_replication_role TO {};", role)
+            : fmt::format("ALTER ROLE {} SUPERUSER;", role));
+  }
+  if (!pg::MayUseOrigins(green)) {
+    answer.findings.push_back(
+        {.finding = {.object = "replication origins may not be used: commits are not tagged",
+                     .fix = fmt::format("GRANT EXECUTE ON FUNCTION pg_replication_origin_create, "
+                                        "pg_replication_origin_oid, "
+                                        "pg_replication_origin_session_setup, "
+                                        "pg_replication_origin_xact_setup TO {};",
+                                        role)},
+         .level = Level::kInfo});
+  }
+  return answer;
+}
+
+// Tables that were left out on purpose are a warning: their rows are not on green.
+CheckAnswer CheckUnpublished(const CheckContext& context) {
+  const auto known = context.green->Exec(
+      "SELECT quote_ident(schema_name) || '.' || quote_ident(table_name) FROM pgteal.table_state"
+      " WHERE deployment = $1",
+      {context.options.name});
+  std::set<std::string> copied;
+  for (int i = 0; i < known.rows(); ++i) copied.insert(known.String(i, 0));
+  const auto rows = context.blue->Exec(std::string(pipeline::kUserObjects) + R"(
+SELECT t.name FROM tables AS t
+ WHERE t.relkind = 'r' AND t.relpersistence = 'p' AND NOT EXISTS (
+   SELECT FROM pg_publication_tables AS p WHERE p.pubname = $1
+      AND to_regclass(format('%I.%I', p.schemaname, p.tablename))
+          IN (SELECT t.oid UNION SELECT relid FROM pg_partition_ancestors(t.oid))) ORDER BY 1)",
+                                       {context.options.name});
+  CheckAnswer answer;
+  for (int i = 0; i < rows.rows(); ++i) {
+    answer.findings.push_back(
+        {.finding = {.object = rows.String(i, 0) + " is not in the publication",
+                     .fix =
+                         fmt::format("ALTER PUBLICATION {} ADD TABLE ONLY {}; -- on blue",
+                                     pg::QuoteIdentifier(context.options.name), rows.Text(i, 0))},
+         .level = copied.contains(rows.String(i, 0)) ? Level::kNone : Level::kWarn});
+  }
+  return answer;
+}
+
+namespace {
+
+Level LevelOf(pipeline::Difference difference) {
+  switch (difference) {
+    case pipeline::Difference::kExtra:
+      return Level::kInfo;
+    case pipeline::Difference::kExtraRule:
+    case pipeline::Difference::kWidened:
+      return Level::kWarn;
+    case pipeline::Difference::kDifferent:
+    case pipeline::Difference::kMissing:
+      break;
+  }
+  return Level::kNone;
+}
+
+CheckAnswer CompareKinds(const CheckContext& context, pipeline::SchemaWeight weight) {
+  if (context.options.phase == CheckPhase::kBefore && context.options.copy == CheckCopy::kAll) {
+    return Skipped("run --copy all makes green's schema");
+  }
+  CheckAnswer answer;
+  for (auto& one : pipeline::CompareSchemas(pipeline::ReadSchema(*context.blue, weight),
+                                            pipeline::ReadSchema(*context.green, weight))) {
+    const Level level = LevelOf(one.what);
+    const bool is_comfort = weight == pipeline::SchemaWeight::kSetting;
+    answer.findings.push_back(
+        {.finding = {.object = one.Describe(), .fix = std::move(one.fix)},
+         .level = is_comfort && level == Level::kWarn ? Level::kNone : level});
+  }
+  return answer;
+}
+
+}  // namespace
+
+CheckAnswer CheckSchema(const CheckContext& context) {
+  return CompareKinds(context, pipeline::SchemaWeight::kStructure);
+}
+
+CheckAnswer CheckSettings(const CheckContext& context) {
+  return CompareKinds(context, pipeline::SchemaWeight::kSetting);
+}
+
+}  // namespace pgteal::tools

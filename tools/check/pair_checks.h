@@ -1,0 +1,25 @@
+#ifndef PGTEAL_TOOLS_CHECK_PAIR_CHECKS_H_
+#define PGTEAL_TOOLS_CHECK_PAIR_CHECKS_H_
+
+#include "tools/check/check_table.h"
+
+namespace pgteal::tools {
+
+// Checks that are more than a query, most of them because they look at both servers. Each is the
+// `code` of one entry in the table.
+CheckAnswer CheckWalsender(const CheckContext& context);
+CheckAnswer CheckVersions(const CheckContext& context);
+CheckAnswer CheckTwoDatabases(const CheckContext& context);
+CheckAnswer CheckSameBlue(const CheckContext& context);
+CheckAnswer CheckOneEndpoint(const CheckContext& context);
+CheckAnswer CheckLocales(const CheckContext& context);
+CheckAnswer CheckPlugin(const CheckContext& context);
+CheckAnswer CheckReplicaRole(const CheckContext& context);
+CheckAnswer CheckUnpublished(const CheckContext& context);
+// D19: what must be equal before production moves. E9: what an operator should look at.
+CheckAnswer CheckSchema(const CheckContext& context);
+CheckAnswer CheckSettings(const CheckContext& context);
+
+}  // namespace pgteal::tools
+
+#endif  // PGTEAL_TOOLS_CHECK_PAIR_CHECKS_H_
