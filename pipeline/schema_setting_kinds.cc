@@ -99,7 +99,8 @@ SELECT t.name, i.text, '', format('ALTER TABLE %s REPLICA IDENTITY %s;', t.name,
   FROM tables AS t CROSS JOIN LATERAL (SELECT CASE t.relreplident WHEN 'd' THEN 'DEFAULT'
     WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING'
     ELSE 'USING INDEX ' || (SELECT quote_ident(c.relname) FROM pg_index AS x
-      JOIN pg_class AS c ON c.oid = x.indexrelid WHERE x.indrelid = t.oid AND x.indisreplident) END AS text) AS i
+      JOIN pg_class AS c ON c.oid = x.indexrelid WHERE x.indrelid = t.oid
+       AND x.indisreplident) END AS text) AS i
  WHERE t.relkind = 'r' AND t.relpersistence = 'p')";
 
 constexpr const char* kStatistics = R"(
