@@ -150,10 +150,13 @@ const Objects& Find(const Schema& schema, const std::string& kind) {
   return found == schema.end() ? kNone : found->second;
 }
 
-// Names of objects that only `here` has.
+// Names of objects that only `here` has and that others belong to.
 std::set<std::string> OnlyIn(const Schema& here, const Schema& there) {
   std::set<std::string> names;
   for (const auto& [kind, objects] : here) {
+    if (!IsOneOf(kind, {"schema", "table", "view", "sequence", "function", "aggregate", "type"})) {
+      continue;
+    }
     const auto& others = Find(there, kind);
     for (const auto& [name, object] : objects) {
       if (!others.contains(name)) names.insert(name);

@@ -12,7 +12,9 @@ using testing::IsEmpty;
 
 // One of every kind of object that a schema comparison looks at.
 constexpr const char* kRichSchema = R"(
-CREATE EXTENSION IF NOT EXISTS plpgsql;
+CREATE EXTENSION hstore;
+CREATE TABLE attributes (id int PRIMARY KEY, h hstore DEFAULT 'a=>1');
+CREATE INDEX ON attributes USING gin (h);
 CREATE SCHEMA "Sch.ema";
 CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
 CREATE TYPE pair AS (a int, b text);
@@ -113,6 +115,80 @@ std::string VersionsName(const testing::TestParamInfo<Versions>& info) {
 }
 INSTANTIATE_TEST_SUITE_P(Pairs, CheckVersions, testing::Values(Versions{14, 18}, Versions{17, 17}),
                          VersionsName);
+
+class CheckVerb : public PairTest {
+ protected:
+  CheckVerb() : PairTest({14, 18}) {}
+  // Everything with the rights of a role that may log in and nothing else.
+  std::unique_ptr<PgtealProcess> AsNobody(const std::vector<std::string>& args) {
+    for (auto* side : {&blue(), &green()}) {
+      side->Exec(
+          "DO $$ BEGIN CREATE ROLE nobody LOGIN; EXCEPTION WHEN duplicate_object THEN END $$");
+    }
+    return db_.PgtealVia(db_.BlueInfo() + " user=nobody", db_.GreenInfo() + " user=nobody", args);
+  }
+};
+
+TEST_F(CheckVerb, ARoleThatMayNothingIsToldWhatItLacksAndWhatItCannotSee) {
+  ExecBoth(
+      "CREATE TABLE t (id serial PRIMARY KEY); ALTER TABLE t ENABLE ROW LEVEL SECURITY;"
+      "CREATE MATERIALIZED VIEW m AS SELECT * FROM t");
+  for (const auto* phase : {"before", "running", "switchover"}) {
+    SCOPED_TRACE(phase);
+    const auto check =
+        ReadCheck(*AsNobody({"check", "--json", "--copy", "none", "--phase", phase}));
+    EXPECT_EQ(check.exit_code, 3) << check.log;
+    EXPECT_THAT(check.log, testing::Not(HasSubstr("error")));
+    EXPECT_THAT(check.Outcomes("F2"), testing::StartsWith("SKIPPED"));
+    EXPECT_THAT(check.Findings("F2"), HasSubstr("GRANT pg_read_all_stats TO nobody;"));
+    EXPECT_EQ(check.Outcomes("E7"), "SKIPPED");
+    EXPECT_THAT(check.Findings("E7"), HasSubstr("not permitted"));
+    EXPECT_THAT(check.Findings("C3"), HasSubstr("GRANT SELECT ON SEQUENCE public.t_id_seq"));
+    EXPECT_THAT(check.Findings("C5"), HasSubstr("TRUNCATE ON public.t TO nobody;"));
+    EXPECT_THAT(check.Findings("C6"), HasSubstr("GRANT SET ON PARAMETER"));
+    EXPECT_THAT(check.Findings("C8"), HasSubstr("ALTER ROLE nobody BYPASSRLS;"));
+    EXPECT_THAT(check.Findings("H6"), HasSubstr("role postgres"));
+    EXPECT_EQ(check.Outcomes("D19"), "PASS");
+    if (phase != std::string("before")) continue;
+    EXPECT_THAT(check.Outcomes("A1"), HasSubstr("FAIL"));
+    EXPECT_THAT(check.Findings("C1"), HasSubstr("ALTER ROLE nobody REPLICATION;"));
+    EXPECT_THAT(check.Findings("C2"), HasSubstr("GRANT SELECT ON public.t TO nobody;"));
+    EXPECT_THAT(check.Findings("C4"), HasSubstr("public.t belongs to postgres"));
+    EXPECT_THAT(check.Findings("C7"), HasSubstr("GRANT CREATE ON DATABASE"));
+    EXPECT_EQ(check.Outcomes("B15"), "SKIPPED");
+    EXPECT_EQ(check.Outcomes("B11"), "SKIPPED");
+  }
+}
+
+TEST_F(CheckVerb, OneSideAloneIsEnough) {
+  blue().Exec("CREATE TABLE t (id int PRIMARY KEY)");
+  const auto blue_alone = ReadCheck(*db_.PgtealVia(db_.BlueInfo(), "", {"check", "--json"}));
+  // An empty address is the pair's own.
+  EXPECT_EQ(blue_alone.exit_code, 0);
+  PgtealProcess without({"check", "--json", "--source", db_.BlueInfo()}, {{"PGTEAL_TARGET", ""}});
+  const auto check = ReadCheck(without);
+  EXPECT_EQ(check.exit_code, 0) << check.log;
+  EXPECT_EQ(check.Findings("A2"), "no --target");
+  EXPECT_EQ(check.Outcomes("B1"), "PASS");
+  PgtealProcess nothing({"check"}, {{"PGTEAL_TARGET", ""}, {"PGTEAL_SOURCE", ""}});
+  EXPECT_EQ(nothing.WaitExit(), 2);
+}
+
+TEST_F(CheckVerb, TheTableNamesAreasAndFixesAndCutsLongLists) {
+  for (int i = 0; i < 13; ++i) blue().Exec("CREATE TABLE k" + std::to_string(i) + " (a int)");
+  auto check = db_.Pgteal({"check", "--only", "D1,B1"});
+  EXPECT_EQ(check->WaitExit(), 3);
+  const std::string text = check->Stdout();
+  EXPECT_THAT(text, HasSubstr("WAL, slots, limits\n  PASS     B1  blue  wal_level is logical\n"));
+  EXPECT_THAT(text, HasSubstr("  FAIL     D1  blue  every published table has a usable replica"));
+  EXPECT_THAT(text, HasSubstr("ALTER TABLE public.k0 REPLICA IDENTITY FULL;\n"));
+  EXPECT_THAT(text, HasSubstr("- and 3 more"));
+  EXPECT_THAT(text, HasSubstr("2 checks: 1 PASS, 0 INFO, 0 WARN, 1 FAIL, 0 SKIPPED. Not ready."));
+  const auto json = RunCheck(db_, {"--only", "D1", "--side", "blue"});
+  EXPECT_EQ(json.report["verdict"], "refused");
+  EXPECT_EQ(json.report["checks"][0]["findings"].size(), 13U);
+  EXPECT_EQ(RunCheck(db_, {"--skip", "D1", "--side", "blue"}).exit_code, 0);
+}
 
 }  // namespace
 }  // namespace pgteal::tests

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "applier/schema.h"
 #include "pg/error.h"
 #include "pg/quote.h"
 #include "pipeline/schema_catalog.h"
@@ -222,12 +221,6 @@ std::string Summary(const std::vector<CheckResult>& results) {
     }
   }
   return text;
-}
-
-std::string DeploymentState(pg::Connection& green, const std::string& name) {
-  if (!applier::HasSchema(green)) return "";
-  const auto row = green.Exec("SELECT state FROM pgteal.deployment WHERE name = $1", {name});
-  return row.is_empty() ? "" : row.String(0, 0);
 }
 
 const std::vector<CheckArea>& AllChecks() {

@@ -71,9 +71,6 @@ std::vector<CheckResult> UnansweredOf(const std::vector<CheckResult>& results);
 // "B1 wal_level is logical: wal_level = replica; C2 …", without row values.
 std::string Summary(const std::vector<CheckResult>& results);
 
-// Whether green holds the deployment, and in which state ("streaming"); empty: it does not.
-std::string DeploymentState(pg::Connection& green, const std::string& name);
-
 }  // namespace pgteal::tools
 
 #endif  // PGTEAL_TOOLS_CHECK_CHECK_H_

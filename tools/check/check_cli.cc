@@ -1,11 +1,15 @@
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 #include <map>
 #include <memory>
 
 #include "pg/error.h"
 #include "pipeline/options.h"
+#include "pipeline/table_state.h"
+#include "pipeline/turn.h"
 #include "tools/check/check.h"
 #include "tools/check/report.h"
 #include "tools/cli/exit_codes.h"
@@ -22,6 +26,7 @@ struct CheckFlags {
   std::vector<std::string> skip;
   std::string phase = "auto";
   std::string side = "all";
+  unsigned long_transaction = 300;
   bool json = false;
 };
 
@@ -50,17 +55,34 @@ CheckPhase FindPhase(const CheckFlags& flags, pg::Connection* green) {
   if (flags.phase != "auto") return kPhases.at(flags.phase);
   if (green == nullptr) return CheckPhase::kBefore;
   try {
-    return DeploymentState(*green, flags.common.name).empty() ? CheckPhase::kBefore
-                                                              : CheckPhase::kRunning;
+    return pipeline::DeploymentState(*green, flags.common.name).empty() ? CheckPhase::kBefore
+                                                                        : CheckPhase::kRunning;
   } catch (const pg::ServerError&) {
     return CheckPhase::kRunning;  // schema pgteal is there, and not for our role
   }
 }
 
+// After an odd number of switchovers the checks are about the way back.
+bool HasTurned(pg::Connection* blue, pg::Connection* green, const std::string& name) {
+  if (blue == nullptr || green == nullptr) return false;
+  try {
+    const auto epoch =
+        std::max(pipeline::ReadTurn(*blue, name).epoch, pipeline::ReadTurn(*green, name).epoch);
+    return epoch % 2 == 1;
+  } catch (const pg::ServerError&) {
+    return false;  // schema pgteal is there, and not for our role
+  }
+}
+
 int CheckVerb(CheckFlags& flags) {
   if (flags.common.source.empty() && flags.common.target.empty()) (void)ParseSource(flags.common);
-  const auto blue = Connect(flags.common.source, flags.common.name);
-  const auto green = Connect(flags.common.target, flags.common.name);
+  auto blue = Connect(flags.common.source, flags.common.name);
+  auto green = Connect(flags.common.target, flags.common.name);
+  if (HasTurned(blue.get(), green.get(), flags.common.name)) {
+    spdlog::info("green takes the writes: what is called blue is the side that does");
+    std::swap(blue, green);
+    std::swap(flags.common.source, flags.common.target);
+  }
   auto& options = flags.check;
   options.name = flags.common.name;
   options.phase = FindPhase(flags, green.get());
@@ -68,6 +90,7 @@ int CheckVerb(CheckFlags& flags) {
   options.skip = {flags.skip.begin(), flags.skip.end()};
   if (flags.side != "all") options.side = kSides.at(flags.side);
   if (blue) options.source = pg::ConnInfo::Parse(flags.common.source);
+  options.long_transaction = std::chrono::seconds(flags.long_transaction);
   const auto results = RunChecks(blue.get(), green.get(), options);
   const ReportOptions report{.findings_max = 10, .is_color = isatty(STDOUT_FILENO) == 1};
   std::cout << (flags.json ? CheckJson(results) + "\n" : CheckText(results, report));
@@ -96,6 +119,9 @@ void AddCheck(CLI::App* app, int* exit_code) {
   verb->add_option("--side", flags->side,
                    "Checks of one server, or those that look at both: blue, green, both")
       ->check(CLI::IsMember({"all", "blue", "green", "both"}))
+      ->capture_default_str();
+  verb->add_option("--long-transaction", flags->long_transaction,
+                   "Age in seconds from which a transaction is a long one")
       ->capture_default_str();
   verb->add_flag("--json", flags->json, "Machine-readable output, with every finding");
   verb->footer(kExamples);

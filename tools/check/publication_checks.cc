@@ -12,7 +12,7 @@ const std::vector<Check> kPublicationChecks = {
      .levels = {kNone, kFatal, kFatal},
      .title = "the publication sends every kind of change",
      .sql = R"(
-SELECT 'publication ' || @name@ || ' does not exist', NULL
+SELECT format('publication %I does not exist', @name@::text), NULL
  WHERE NOT EXISTS (SELECT FROM pg_publication WHERE pubname = @name@)
 UNION ALL
 SELECT format('publication %I leaves out %s', pubname, concat_ws(', ',

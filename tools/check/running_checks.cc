@@ -42,7 +42,7 @@ const std::vector<Check> kSlotChecks = {
      .title = "the slot is healthy",
      .advice = "A slot that is gone or lost cannot be repaired: pgteal cleanup, and begin anew.",
      .sql = R"(
-SELECT 'slot ' || @name@ || ' does not exist', NULL, NULL
+SELECT format('slot %I does not exist', @name@::text), NULL, NULL
  WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = @name@)
 UNION ALL
 SELECT format('slot %I is lost: %s', slot_name,
