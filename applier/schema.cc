@@ -50,6 +50,11 @@ CREATE TABLE IF NOT EXISTS pgteal.event (
   deployment text NOT NULL,
   kind text NOT NULL,
   detail text NOT NULL);
+CREATE TABLE IF NOT EXISTS pgteal.schema_baseline (
+  deployment text NOT NULL,
+  kind text NOT NULL,
+  object text NOT NULL,
+  definition text NOT NULL);
 CREATE TABLE IF NOT EXISTS pgteal.turn (
   deployment text PRIMARY KEY,
   epoch bigint NOT NULL DEFAULT 0,

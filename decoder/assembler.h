@@ -40,6 +40,9 @@ class Assembler {
   bool in_transaction() const { return open_.has_value() || stream_ != nullptr; }
   // Streamed transactions that have neither committed nor rolled back.
   size_t streamed_count() const { return streamed_.size(); }
+  // Relation messages so far. Blue sends one before the first change of a table, and again when the
+  // table has changed.
+  uint64_t announcement_count() const { return announcement_count_; }
   // Logical messages that were sent outside of any transaction. They are not part of the state that
   // green is to reach and have no commit to be ordered by, so they are dropped.
   uint64_t dropped_message_count() const { return dropped_message_count_; }

@@ -8,6 +8,7 @@
 #include "pg/catalog.h"
 #include "pg/error.h"
 #include "pg/quote.h"
+#include "pipeline/ddl_log.h"
 #include "pipeline/fence.h"
 #include "pipeline/read_only.h"
 #include "pipeline/turn.h"
@@ -84,7 +85,8 @@ void RestoreIdentities(Side& side, const std::string& name, Removed* removed) {
 void CleanSchema(Side& side, const std::string& name, Removed* removed) {
   auto& connection = side.connection;
   connection.Exec("BEGIN");
-  for (const char* table : {"table_state", "event", "turn", "fence", "replica_identity"}) {
+  for (const char* table :
+       {"table_state", "event", "turn", "fence", "replica_identity", "schema_baseline"}) {
     connection.Exec(fmt::format("DELETE FROM pgteal.{} WHERE deployment = $1", table), {name});
   }
   connection.Exec("DELETE FROM pgteal.conflict WHERE slot = $1", {name});
@@ -108,6 +110,9 @@ void CleanSide(Side& side, const std::string& name, Removed* removed) {
   CleanSlots(side, removed);
   CleanPublication(side, name, removed);
   CleanOrigins(side, name, removed);
+  if (RemoveDdlLog(side.connection)) {
+    removed->push_back(fmt::format("event triggers on {}", side.name));
+  }
   if (!applier::HasSchema(side.connection)) return;
   RestoreIdentities(side, name, removed);
   if (side.is_closed) {

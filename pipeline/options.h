@@ -17,6 +17,8 @@ namespace pgteal::pipeline {
 
 enum class BinaryMode : uint8_t { kAuto, kOn, kOff };
 enum class OriginMode : uint8_t { kAuto, kOff };
+// How changes of blue's schema are noticed.
+enum class DdlGuard : uint8_t { kCatalog, kEventTrigger, kOff };
 
 // What identifies a deployment: one blue database kept in step with one green one.
 struct Deployment {
@@ -36,6 +38,7 @@ struct StreamOptions {
   size_t lanes = 2;
   BinaryMode binary = BinaryMode::kAuto;
   OriginMode origin = OriginMode::kAuto;
+  DdlGuard ddl_guard = DdlGuard::kCatalog;
   applier::ConflictPolicy on_conflict = applier::ConflictPolicy::kStop;
   bool synchronous_commit = false;
   pg::Lsn until_lsn;             // stop once everything committed up to it is durable on green

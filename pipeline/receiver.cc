@@ -87,6 +87,7 @@ void Receiver::OnMessage(const decoder::XLogData& data) {
   try {
     if (auto transaction = assembler_.Feed(data.payload, data.start_lsn)) {
       OnTransaction(std::move(transaction));
+      announcement_count_.store(assembler_.announcement_count(), std::memory_order_relaxed);
     }
   } catch (pg::Error& error) {
     error.AddContext(fmt::format("stream at lsn {}", data.start_lsn));

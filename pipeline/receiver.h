@@ -46,6 +46,10 @@ class Receiver {
   void Run();
   void Stop();
   const std::atomic<bool>& is_behind() const { return is_behind_; }
+  // Tables announced by blue; grows when one of them has changed.
+  uint64_t announcement_count() const {
+    return announcement_count_.load(std::memory_order_relaxed);
+  }
   // Everything up to until_lsn has been received and is durable on green.
   bool is_done() const { return is_done_.load(std::memory_order_acquire); }
 
@@ -81,6 +85,7 @@ class Receiver {
   Clock::time_point window_start_{};
   const bool is_unix_socket_;
   std::atomic<bool> is_behind_ = false;
+  std::atomic<uint64_t> announcement_count_ = 0;
   bool has_reached_end_ = false;  // nothing more is to be received
   std::atomic<bool> is_done_ = false;
   std::atomic<bool> is_stopping_ = false;

@@ -78,6 +78,10 @@ SELECT md5(string_agg(token, ' ' ORDER BY token)) FROM (
   UNION ALL SELECT 'operator ' || count(*) || ' ' || sum(xmin::text::bigint) FROM pg_operator
   UNION ALL SELECT 'cast ' || count(*) || ' ' || sum(xmin::text::bigint) FROM pg_cast
   UNION ALL SELECT 'collation ' || count(*) || ' ' || sum(xmin::text::bigint) FROM pg_collation
+  UNION ALL SELECT 'publication ' || count(*) || ' ' || sum(xmin::text::bigint)
+    FROM pg_publication
+  UNION ALL SELECT 'published ' || count(*) || ' ' || sum(xmin::text::bigint)
+    FROM pg_publication_rel
   UNION ALL SELECT 'search ' || count(*) || ' ' || sum(xmin::text::bigint) FROM pg_ts_config
 ) AS t(token))")
       .String(0, 0);

@@ -45,8 +45,8 @@ const std::vector<SchemaKind>& SchemaKinds();
 // when an object is dropped while it is read: repeat.
 Schema ReadSchema(pg::Connection& connection, SchemaWeight weight);
 
-// A number that changes whenever the schema does, and sometimes when it does not (a table was
-// rewritten). A few milliseconds, where ReadSchema may take seconds.
+// A text that changes whenever the schema or a publication does, and sometimes when neither does
+// (a table was rewritten). A few milliseconds, where ReadSchema may take seconds.
 std::string SchemaToken(pg::Connection& connection);
 
 }  // namespace pgteal::pipeline

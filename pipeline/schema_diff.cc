@@ -207,6 +207,7 @@ std::string SchemaDifference::Describe() const {
   const std::string name = kind + " " + object;
   switch (what) {
     case Difference::kMissing:
+      if (kind == kPublishedTable) return object + " is not in the publication";
       return name + " is missing on green";
     case Difference::kExtra:
     case Difference::kExtraRule:

@@ -17,6 +17,9 @@ enum class Difference : uint8_t {
   kMissing,  // only on blue
 };
 
+// The kind of a difference that is no object: blue's publication does not send the table.
+inline constexpr const char* kPublishedTable = "published table";
+
 struct SchemaDifference {
   Difference what = Difference::kDifferent;
   std::string kind;

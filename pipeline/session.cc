@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <utility>
+
 #include "applier/errors.h"
 #include "applier/progress_row.h"
 #include "pg/catalog.h"
@@ -22,7 +24,11 @@ constexpr milliseconds kSourceLook{1000};
 
 Session::Session(const Deployment& deployment, const StreamOptions& options, SpoolFolder& spool,
                  SessionState& state)
-    : deployment_(deployment), options_(options), spool_(spool), state_(state) {}
+    : deployment_(deployment),
+      options_(options),
+      spool_(spool),
+      state_(state),
+      guard_(deployment, options.ddl_guard) {}
 
 Session::~Session() {
   supervisor_.interrupt().Raise();
@@ -39,12 +45,14 @@ pg::SessionOptions Session::SessionOptions(const std::string& part) {
 Session::End Session::Run(const std::atomic<bool>& stop, const Watch& watch) {
   Connect();
   const pg::Lsn progress_lsn = CheckSource();
+  guard_.Prepare();
   StartStream(progress_lsn);
   StartThreads();
   while (!stop.load(std::memory_order_acquire) && !supervisor_.has_failed() &&
          !receiver_->is_done()) {
     apply_->Tick();
     LookAtSource();
+    LookAtSchema();
     watch({.progress = apply_->progress(),
            .source_lsn = source_lsn_,
            .ring_bytes = apply_->ring().bytes(),
@@ -175,6 +183,7 @@ void Session::StartThreads() {
       *stream_, *assembler_, apply_->ring(), apply_->progress(), wake_receiver_);
   apply_->Start(receiver_->is_behind());
   receiver_thread_ = supervisor_.Start([this] { receiver_->Run(); });
+  guard_.Start();
 }
 
 void Session::LookAtSource() {
@@ -192,13 +201,25 @@ void Session::LookAtSource() {
   }
 }
 
+void Session::LookAtSchema() {
+  const uint64_t count = receiver_->announcement_count();
+  if (std::exchange(announcement_count_, count) != count) guard_.LookSoon();
+}
+
 // Stops everything in order: no new batches, the batches in hand commit, what they made durable is
 // told to blue. Then throws the failure, if there was one.
 void Session::Finish() {
   apply_->Drain();
   receiver_->Stop();
   receiver_thread_ = {};
-  supervisor_.RethrowFailure();
+  try {
+    supervisor_.RethrowFailure();
+  } catch (const pg::ConnectionLost&) {
+    throw;
+  } catch (const pg::Error&) {
+    guard_.LookLast();
+    throw;
+  }
 }
 
 }  // namespace pgteal::pipeline

@@ -11,6 +11,7 @@
 #include "pipeline/apply_stage.h"
 #include "pipeline/options.h"
 #include "pipeline/receiver.h"
+#include "pipeline/schema_guard.h"
 #include "pipeline/spool.h"
 #include "pipeline/supervisor.h"
 
@@ -55,6 +56,7 @@ class Session {
   void StartStream(pg::Lsn progress_lsn);
   void StartThreads();
   void LookAtSource();
+  void LookAtSchema();
   void Finish();
   bool WantsBinary();
 
@@ -70,6 +72,8 @@ class Session {
   std::unique_ptr<decoder::Assembler> assembler_;
   std::unique_ptr<ApplyStage> apply_;
   std::unique_ptr<Receiver> receiver_;
+  SchemaGuard guard_;
+  uint64_t announcement_count_ = 0;  // of the receiver, when last asked
   pg::Lsn source_lsn_;
   Clock::time_point next_source_look_{};
   std::jthread receiver_thread_;  // last, so that it ends first

@@ -8,7 +8,7 @@
 #include "pg/quote.h"
 #include "pg/replication.h"
 #include "pipeline/options.h"
-#include "pipeline/schema_diff.h"
+#include "pipeline/schema_baseline.h"
 
 namespace pgteal::tools {
 namespace {
@@ -171,29 +171,24 @@ CheckAnswer CheckReplicaRole(const CheckContext& context) {
   return answer;
 }
 
-// Tables that were left out on purpose are a warning: their rows are not on green.
+// Tables that were left out from the start are a warning: their rows are not on green.
 CheckAnswer CheckUnpublished(const CheckContext& context) {
-  const auto known = context.green->Exec(
-      "SELECT quote_ident(schema_name) || '.' || quote_ident(table_name) FROM pgteal.table_state"
-      " WHERE deployment = $1",
-      {context.options.name});
-  std::set<std::string> copied;
-  for (int i = 0; i < known.rows(); ++i) copied.insert(known.String(i, 0));
-  const auto rows = context.blue->Exec(std::string(pipeline::kUserObjects) + R"(
-SELECT t.name FROM tables AS t
- WHERE t.relkind = 'r' AND t.relpersistence = 'p' AND NOT EXISTS (
-   SELECT FROM pg_publication_tables AS p WHERE p.pubname = $1
-      AND to_regclass(format('%I.%I', p.schemaname, p.tablename))
-          IN (SELECT t.oid UNION SELECT relid FROM pg_partition_ancestors(t.oid))) ORDER BY 1)",
-                                       {context.options.name});
+  const auto& name = context.options.name;
+  const auto baseline = pipeline::ReadBaseline(*context.green, name);
   CheckAnswer answer;
-  for (int i = 0; i < rows.rows(); ++i) {
+  for (const auto& table : pipeline::UnpublishedTables(*context.blue, name)) {
+    const pipeline::SchemaDifference difference{.what = pipeline::Difference::kMissing,
+                                                .kind = pipeline::kPublishedTable,
+                                                .object = table,
+                                                .blue = "",
+                                                .green = "",
+                                                .fix = ""};
     answer.findings.push_back(
-        {.finding = {.object = rows.String(i, 0) + " is not in the publication",
-                     .fix =
-                         fmt::format("ALTER PUBLICATION {} ADD TABLE ONLY {}; -- on blue",
-                                     pg::QuoteIdentifier(context.options.name), rows.Text(i, 0))},
-         .level = copied.contains(rows.String(i, 0)) ? Level::kNone : Level::kWarn});
+        {.finding = {.object = table + " is not in the publication",
+                     .fix = fmt::format("ALTER PUBLICATION {} ADD TABLE ONLY {}; -- on blue",
+                                        pg::QuoteIdentifier(name), table)},
+         .level =
+             baseline && !pipeline::IsKnown(*baseline, difference) ? Level::kNone : Level::kWarn});
   }
   return answer;
 }

@@ -31,6 +31,10 @@ const std::map<std::string, pipeline::BinaryMode> kBinaryModes = {
     {"auto", pipeline::BinaryMode::kAuto},
     {"on", pipeline::BinaryMode::kOn},
     {"off", pipeline::BinaryMode::kOff}};
+const std::map<std::string, pipeline::DdlGuard> kDdlGuards = {
+    {"catalog", pipeline::DdlGuard::kCatalog},
+    {"event-trigger", pipeline::DdlGuard::kEventTrigger},
+    {"off", pipeline::DdlGuard::kOff}};
 const std::map<std::string, pipeline::OriginMode> kOriginModes = {
     {"auto", pipeline::OriginMode::kAuto}, {"off", pipeline::OriginMode::kOff}};
 
@@ -54,6 +58,11 @@ void AddStreamFlags(CLI::App* verb, RunFlags* flags) {
   verb->add_option("--lanes", stream.lanes, "Connections to green that apply at the same time")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
+  verb->add_option("--ddl-guard", stream.ddl_guard,
+                   "How changes of blue's schema are noticed: catalog (compared every 10 s), "
+                   "event-trigger (statements are logged on blue as well; superuser), off")
+      ->transform(CLI::CheckedTransformer(kDdlGuards).description(""))
+      ->default_str("catalog");
   verb->add_option("--on-conflict", stream.on_conflict,
                    "When green does not hold what blue's change expects: stop, skip, overwrite")
       ->transform(CLI::CheckedTransformer(kPolicies).description(""))

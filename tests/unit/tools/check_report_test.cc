@@ -60,7 +60,7 @@ TEST(CheckTable, EveryEntryCanBeAskedAndSaysWhatItWants) {
       EXPECT_NE(*check.title, '\0');
       const bool has_code = check.code != nullptr;
       EXPECT_NE(has_code, *check.sql != '\0');
-      if (!has_code) EXPECT_EQ(check.side == CheckSide::kPair, *check.green_sql != '\0');
+      EXPECT_EQ(check.side == CheckSide::kPair && !has_code, *check.green_sql != '\0');
       const auto& levels = check.levels;
       EXPECT_TRUE(levels.before != Level::kNone || levels.running != Level::kNone ||
                   levels.switchover != Level::kNone || levels.fenced != Level::kNone);

@@ -1,0 +1,164 @@
+#include "pipeline/schema_guard.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "applier/schema.h"
+#include "pg/error.h"
+#include "pipeline/ddl_log.h"
+
+namespace pgteal::pipeline {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr seconds kInterval{10};
+// After a request: a table that is changed often is not looked at all the time.
+constexpr seconds kPause{1};
+// Objects named in one event.
+constexpr size_t kNamesMax = 20;
+
+std::string Names(const std::vector<SchemaDifference>& changes) {
+  std::string text;
+  for (size_t i = 0; i < std::min(changes.size(), kNamesMax); ++i) {
+    text += (i == 0 ? "" : "; ") + changes[i].Describe();
+  }
+  if (changes.size() > kNamesMax) text += fmt::format("; … ({} in all)", changes.size());
+  return text;
+}
+
+}  // namespace
+
+SchemaGuard::SchemaGuard(const Deployment& deployment, DdlGuard mode)
+    : deployment_(deployment), mode_(mode) {}
+
+SchemaGuard::~SchemaGuard() { Stop(); }
+
+void SchemaGuard::Prepare() {
+  if (mode_ == DdlGuard::kOff) return;
+  try {
+    Connect();
+    has_log_ = mode_ == DdlGuard::kEventTrigger && InstallDdlLog(*blue_);
+    if (mode_ == DdlGuard::kEventTrigger && !has_log_) {
+      spdlog::warn("our role may not create event triggers on blue: its catalog is compared only");
+    }
+    if (ReadBaseline(*green_, deployment_.name)) return;
+    const auto known = FindDifferences(*blue_, *green_, deployment_.name);
+    RecordBaseline(*green_, deployment_.name, known);
+    if (!known.empty()) spdlog::warn("green's schema differs from the start: {}", Names(known));
+  } catch (const pg::ServerError& error) {
+    spdlog::warn("changes of blue's schema are not noticed: {}", error.what());
+  }
+}
+
+void SchemaGuard::Start() {
+  if (mode_ == DdlGuard::kOff) return;
+  thread_ = std::jthread([this] { Run(); });
+}
+
+void SchemaGuard::LookSoon() {
+  is_asked_.store(true, std::memory_order_release);
+  wake_.Ring();
+}
+
+void SchemaGuard::LookLast() {
+  if (mode_ == DdlGuard::kOff) return;
+  Stop();
+  LookSafely();
+}
+
+void SchemaGuard::Stop() {
+  is_stopping_.store(true, std::memory_order_release);
+  interrupt_.Raise();
+  wake_.Ring();
+  thread_ = {};
+  blue_.reset();
+  green_.reset();
+}
+
+void SchemaGuard::Run() {
+  auto next = Clock::now();
+  auto earliest = next;
+  while (!is_stopping_.load(std::memory_order_acquire)) {
+    const auto now = Clock::now();
+    const bool is_asked = is_asked_.load(std::memory_order_acquire);
+    if (now >= next || (is_asked && now >= earliest)) {
+      is_asked_.store(false, std::memory_order_release);
+      LookSafely();
+      earliest = Clock::now() + kPause;
+      next = Clock::now() + kInterval;
+    }
+    wake_.Wait(is_asked_.load(std::memory_order_acquire) ? std::min(earliest, next) : next);
+  }
+}
+
+void SchemaGuard::LookSafely() {
+  try {
+    Look();
+  } catch (const pg::Error& error) {
+    spdlog::debug("blue's schema is not compared for the moment: {}", error.what());
+    blue_.reset();
+    green_.reset();
+  }
+}
+
+void SchemaGuard::Connect() {
+  // The last look happens after the interrupt.
+  const bool is_last = is_stopping_.load(std::memory_order_acquire);
+  const auto session =
+      SessionOptionsFor("guard", deployment_.name, is_last ? nullptr : &interrupt_);
+  if (!blue_) blue_ = std::make_unique<pg::Connection>(deployment_.source, session);
+  if (!green_) green_ = std::make_unique<pg::Connection>(deployment_.target, session);
+}
+
+void SchemaGuard::Look() {
+  Connect();
+  if (has_log_) ReportStatements();
+  const std::string tokens = SchemaToken(*blue_) + " " + SchemaToken(*green_);
+  if (tokens == tokens_) return;
+  const auto baseline = ReadBaseline(*green_, deployment_.name);
+  if (!baseline) return;
+  auto changes = FindDifferences(*blue_, *green_, deployment_.name);
+  changes.erase(std::remove_if(changes.begin(), changes.end(),
+                               [&](const auto& one) { return IsKnown(*baseline, one); }),
+                changes.end());
+  Report(changes);
+  tokens_ = tokens;
+}
+
+void SchemaGuard::ReportStatements() {
+  for (const auto& line : ReadDdlLog(*blue_)) {
+    spdlog::info("on blue: {}", line);
+    applier::RecordEvent(*green_, deployment_.name, "ddl_statement", line);
+  }
+}
+
+void SchemaGuard::Report(const std::vector<SchemaDifference>& changes) {
+  const std::string names = Names(changes);
+  const bool is_settled = changes.empty();
+  green_->Exec("BEGIN");
+  const bool has_moved =
+      green_
+          ->Exec("UPDATE pgteal.deployment SET state = $3 WHERE name = $1 AND state = $2",
+                 {deployment_.name, is_settled ? "degraded" : "streaming",
+                  is_settled ? "streaming" : "degraded"})
+          .affected_rows() > 0;
+  const bool is_news = has_moved || (!is_settled && names != reported_);
+  if (is_news) {
+    applier::RecordEvent(*green_, deployment_.name, is_settled ? "ddl_settled" : "ddl",
+                         is_settled ? "green has the changes of blue's schema" : names);
+  }
+  green_->Exec("COMMIT");
+  reported_ = names;
+  if (!is_news) return;
+  if (is_settled) {
+    spdlog::info("green has the changes of blue's schema");
+  } else {
+    spdlog::warn("blue's schema has changed, green's has not: {}. `pgteal check` prints the SQL",
+                 names);
+  }
+}
+
+}  // namespace pgteal::pipeline

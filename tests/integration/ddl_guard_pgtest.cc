@@ -1,0 +1,149 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/integration/check_test.h"
+#include "tests/integration/stream_test.h"
+
+namespace pgteal::tests {
+namespace {
+
+using testing::HasSubstr;
+
+class DdlGuard : public StreamTest {
+ protected:
+  DdlGuard() : StreamTest({14, 18}) {
+    ExecBoth("CREATE TABLE t (id int PRIMARY KEY, v text)");
+    blue().Exec("INSERT INTO t VALUES (1, 'x')");
+    green().Exec("INSERT INTO t VALUES (1, 'x')");
+  }
+  std::string State() { return green().Scalar("SELECT state FROM pgteal.deployment"); }
+  std::string Events(const std::string& kind) {
+    return green().Scalar(
+        "SELECT coalesce(string_agg(detail, ' | ' ORDER BY id), '')"
+        " FROM pgteal.event WHERE kind = '" +
+        kind + "'");
+  }
+  [[nodiscard]] bool WaitState(const std::string& state) {
+    return WaitUntil([&] { return State() == state; }, std::chrono::seconds(60));
+  }
+  // The stream announces the table anew, which is when the guard looks.
+  void Touch() { blue().Exec("UPDATE t SET v = v || '.'"); }
+};
+
+TEST_F(DdlGuard, AChangeOfBlueDegradesUntilGreenHasItToo) {
+  Start();
+  ASSERT_TRUE(WaitUntil(
+      [&] { return green().Scalar("SELECT count(*) FROM pgteal.schema_baseline") == "1"; },
+      std::chrono::seconds(30)));
+  EXPECT_EQ(State(), "streaming");
+  blue().Exec(
+      "CREATE INDEX t_v ON t (v); CREATE FUNCTION f() RETURNS int LANGUAGE sql AS "
+      "'SELECT 1'");
+  ASSERT_TRUE(WaitState("degraded")) << Log();
+  EXPECT_THAT(Events("ddl"), HasSubstr("index public.t_v is missing on green"));
+  EXPECT_THAT(Events("ddl"), HasSubstr("function public.f() is missing on green"));
+  const auto refused = RunCheck(db_, {"--phase", "switchover", "--only", "H9,D19"});
+  EXPECT_EQ(refused.exit_code, 3);
+  EXPECT_THAT(refused.Findings("H9"), HasSubstr("index public.t_v is missing on green"));
+  // What it says can be pasted.
+  EXPECT_THAT(refused.Findings("D19"), HasSubstr("CREATE INDEX t_v ON public.t USING btree (v);"));
+  green().Exec(
+      "CREATE INDEX t_v ON t (v); CREATE FUNCTION f() RETURNS int LANGUAGE sql AS "
+      "'SELECT 1'; ALTER TABLE t ADD more int");
+  ASSERT_TRUE(WaitState("streaming")) << Log();
+  EXPECT_EQ(Events("ddl_settled"), "green has the changes of blue's schema");
+  EXPECT_EQ(RunCheck(db_, {"--phase", "switchover", "--only", "H9,D19"}).exit_code, 0);
+  Touch();
+  ExpectCaughtUpAndEqual();
+  StopCleanly();
+}
+
+TEST_F(DdlGuard, AColumnThatStopsTheStreamIsNamedAndTheSameCommandGoesOn) {
+  Start();
+  blue().Exec("ALTER TABLE t ADD c int DEFAULT 7");
+  blue().Exec("INSERT INTO t VALUES (2, 'y', 8)");
+  EXPECT_NE(process().WaitExit().value_or(0), 0);
+  EXPECT_EQ(State(), "degraded") << Log();
+  EXPECT_THAT(Events("ddl"), HasSubstr("column public.t.c is missing on green"));
+  green().Exec("ALTER TABLE t ADD c int DEFAULT 7");
+  Start();
+  ASSERT_TRUE(WaitState("streaming")) << Log();
+  ExpectCaughtUpAndEqual();
+  StopCleanly();
+}
+
+TEST_F(DdlGuard, WhatDifferedFromTheStartIsNoChange) {
+  blue().Exec("CREATE INDEX only_on_blue ON t (v)");
+  Start();
+  blue().Exec("CREATE INDEX second ON t (v)");
+  ASSERT_TRUE(WaitState("degraded")) << Log();
+  EXPECT_THAT(Events("ddl"), testing::Not(HasSubstr("only_on_blue")));
+  // Nor after a restart.
+  StopCleanly();
+  green().Exec("CREATE INDEX second ON t (v)");
+  Start();
+  ASSERT_TRUE(WaitState("streaming")) << Log();
+  StopCleanly();
+}
+
+TEST_F(DdlGuard, ANewTableThatThePublicationDoesNotSendIsAChange) {
+  ASSERT_EQ(RunUntilCaughtUp({"--include-table", "t"}), 0) << Log();
+  Start();
+  ExecBoth("CREATE TABLE later (id int PRIMARY KEY)");
+  ASSERT_TRUE(WaitState("degraded")) << Log();
+  EXPECT_THAT(Events("ddl"), HasSubstr("public.later is not in the publication"));
+  EXPECT_THAT(RunCheck(db_, {"--phase", "switchover", "--only", "D17"}).Findings("D17"),
+              HasSubstr("ADD TABLE ONLY public.later;"));
+  blue().Exec("ALTER PUBLICATION pgteal ADD TABLE later");
+  ASSERT_TRUE(WaitState("streaming")) << Log();
+  StopCleanly();
+}
+
+TEST_F(DdlGuard, StatementsAreLoggedOnBlueAndTheLogIsNotReplicated) {
+  Start({"--ddl-guard", "event-trigger"});
+  ASSERT_EQ(blue().Scalar("SELECT puballtables FROM pg_publication"), "t");
+  EXPECT_EQ(blue().Scalar("SELECT count(*) FROM pg_publication_tables WHERE schemaname = 'pgteal'"),
+            "0");
+  blue().Exec("ALTER TABLE t ADD c int; CREATE TEMP TABLE scratch (a int); DROP TABLE scratch");
+  blue().Exec("CREATE INDEX gone ON t (v); DROP INDEX gone");
+  ASSERT_TRUE(WaitState("degraded")) << Log();
+  ASSERT_TRUE(
+      WaitUntil([&] { return Events("ddl_statement").find("DROP INDEX") != std::string::npos; },
+                std::chrono::seconds(60)));
+  EXPECT_THAT(Events("ddl_statement"), HasSubstr("ALTER TABLE public.t by role postgres"));
+  EXPECT_THAT(Events("ddl_statement"), testing::Not(HasSubstr("scratch")));
+  EXPECT_THAT(blue().Scalar("SELECT statement FROM pgteal.ddl_log ORDER BY id LIMIT 1"),
+              HasSubstr("ADD c int"));
+  green().Exec("ALTER TABLE t ADD c int");
+  Touch();
+  ASSERT_TRUE(WaitState("streaming")) << Log();
+  ExpectCaughtUpAndEqual();
+  StopCleanly();
+  auto cleanup = db_.Pgteal({"cleanup"});
+  ASSERT_EQ(cleanup->WaitExit(), 0) << cleanup->Log();
+  EXPECT_THAT(cleanup->Stdout(), HasSubstr("removed event triggers on blue"));
+  EXPECT_EQ(blue().Scalar("SELECT count(*) FROM pg_event_trigger"), "0");
+  EXPECT_EQ(blue().Scalar("SELECT count(*) FROM pg_namespace WHERE nspname = 'pgteal'"), "0");
+}
+
+TEST_F(DdlGuard, ALogThatCannotBeWrittenDoesNotHinderDdlOnBlue) {
+  Start({"--ddl-guard", "event-trigger"});
+  blue().Exec("ALTER TABLE pgteal.ddl_log ADD broken int NOT NULL");
+  blue().Exec("CREATE TABLE fine (id int PRIMARY KEY); DROP TABLE fine");
+  StopCleanly();
+}
+
+TEST_F(DdlGuard, SwitchedOffItLooksAtNothing) {
+  Start({"--ddl-guard", "off"});
+  blue().Exec("CREATE INDEX t_v ON t (v)");
+  Touch();
+  ExpectCaughtUpAndEqual();
+  EXPECT_EQ(State(), "streaming");
+  EXPECT_EQ(green().Scalar("SELECT count(*) FROM pgteal.schema_baseline"), "0");
+  StopCleanly();
+}
+
+}  // namespace
+}  // namespace pgteal::tests
