@@ -16,22 +16,6 @@ using decoder::ChangeKind;
 using decoder::ColumnValue;
 using decoder::OldTuple;
 
-std::string_view KindName(ChangeKind kind) {
-  switch (kind) {
-    case ChangeKind::kInsert:
-      return "insert";
-    case ChangeKind::kUpdate:
-      return "update";
-    case ChangeKind::kDelete:
-      return "delete";
-    case ChangeKind::kTruncate:
-      return "truncate";
-    case ChangeKind::kMessage:
-      return "message";
-  }
-  return "change";
-}
-
 // The tuple that finds the row: the old one where blue sent it, else the key is unchanged.
 const ColumnValue* OldRow(const Change& change) {
   return change.old_tuple.empty() ? change.new_tuple.values : change.old_tuple.values;

@@ -20,6 +20,10 @@ constexpr const char* kAdvanceSql =
     " WHERE slot = $5 AND generation = $6 AND end_lsn <= $1 RETURNING 1)"
     " SELECT 1 / count(*) FROM moved";
 
+constexpr const char* kProgressColumns =
+    "end_lsn, generation, transactions, changes, coalesce((extract(epoch FROM commit_time"
+    " - '2000-01-01 00:00:00+00') * 1000000)::bigint, 0)";
+
 // int8, pg_lsn and timestamptz all travel as eight bytes, most significant first.
 std::array<char, 8> BigEndian(uint64_t value) {
   std::array<char, 8> bytes{};
@@ -35,15 +39,15 @@ Progress FromRow(const pg::Result& row) {
   return {.end_lsn = row.LsnAt(0, 0),
           .generation = static_cast<uint64_t>(row.Int(0, 1)),
           .transactions = static_cast<uint64_t>(row.Int(0, 2)),
-          .changes = static_cast<uint64_t>(row.Int(0, 3))};
+          .changes = static_cast<uint64_t>(row.Int(0, 3)),
+          .commit_time = {row.Int(0, 4)}};
 }
 
 }  // namespace
 
 std::optional<Progress> ReadProgress(pg::Connection& green, const std::string& slot) {
   const auto row = green.Exec(
-      "SELECT end_lsn, generation, transactions, changes FROM pgteal.progress WHERE slot = $1",
-      {slot});
+      std::string("SELECT ") + kProgressColumns + " FROM pgteal.progress WHERE slot = $1", {slot});
   if (row.is_empty()) return std::nullopt;
   return FromRow(row);
 }
@@ -60,7 +64,7 @@ Progress TakeOver(pg::Connection& green, const std::string& slot, std::optional<
       expected ? fmt::format(" AND generation = {}", *expected) : std::string();
   const auto row =
       green.Exec("UPDATE pgteal.progress SET generation = generation + 1 WHERE slot = $1" + only +
-                     " RETURNING end_lsn, generation, transactions, changes",
+                     " RETURNING " + kProgressColumns,
                  {slot});
   green.Exec("SET lock_timeout = 0");
   if (row.is_empty()) {

@@ -21,6 +21,7 @@ struct Progress {
   uint64_t generation = 0;
   uint64_t transactions = 0;
   uint64_t changes = 0;
+  pg::Timestamp commit_time;  // of the last transaction; zero before the first
 };
 
 std::optional<Progress> ReadProgress(pg::Connection& green, const std::string& slot);

@@ -16,6 +16,23 @@ namespace pgteal::decoder {
 
 enum class ChangeKind : uint8_t { kInsert, kUpdate, kDelete, kTruncate, kMessage };
 
+// "insert", as messages and reports name it.
+constexpr const char* KindName(ChangeKind kind) {
+  switch (kind) {
+    case ChangeKind::kInsert:
+      return "insert";
+    case ChangeKind::kUpdate:
+      return "update";
+    case ChangeKind::kDelete:
+      return "delete";
+    case ChangeKind::kTruncate:
+      return "truncate";
+    case ChangeKind::kMessage:
+      return "message";
+  }
+  return "change";
+}
+
 // Which old row came with an update or delete.
 enum class OldTuple : uint8_t {
   kNone,  // update that left the identity columns as they were

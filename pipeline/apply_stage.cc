@@ -39,7 +39,7 @@ pg::Lsn ApplyStage::TakeOver() {
   EndZombies();
   const auto row = applier::TakeOver(green_, deployment_.name, generation_, 6 * kZombieWaitMs);
   generation_ = row.generation;
-  progress_ = std::make_unique<Progress>(row.end_lsn, wake_producer_);
+  progress_ = std::make_unique<Progress>(row.end_lsn, wake_producer_, row.commit_time);
   ring_ = std::make_unique<Transactions>(options_.ring_count_max, options_.ring_bytes_max);
   order_ = std::make_unique<CommitOrder>(options_.lanes, supervisor_.interrupt());
   BuildLanes();

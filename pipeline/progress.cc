@@ -4,8 +4,12 @@
 
 namespace pgteal::pipeline {
 
-Progress::Progress(pg::Lsn start, Doorbell& changed)
-    : changed_(changed), received_(start.value), applied_(start.value), durable_(start.value) {}
+Progress::Progress(pg::Lsn start, Doorbell& changed, pg::Timestamp commit_time)
+    : changed_(changed),
+      received_(start.value),
+      applied_(start.value),
+      durable_(start.value),
+      commit_time_(commit_time.micros) {}
 
 void Progress::Committed(pg::Lsn end_lsn, pg::Lsn green_lsn, pg::Timestamp commit_time) {
   const std::lock_guard lock(mutex_);

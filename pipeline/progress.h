@@ -27,8 +27,8 @@ struct Counters {
 // order; anyone reads. The lock is taken once a batch.
 class Progress {
  public:
-  // `changed` is rung whenever a position moves; borrowed.
-  Progress(pg::Lsn start, Doorbell& changed);
+  // `changed` is rung whenever a position moves; borrowed. `commit_time`: of what is there already.
+  Progress(pg::Lsn start, Doorbell& changed, pg::Timestamp commit_time = {});
 
   // After a commit. `green_lsn`: green's WAL position that has to be flushed for it to be durable.
   void Committed(pg::Lsn end_lsn, pg::Lsn green_lsn, pg::Timestamp commit_time);

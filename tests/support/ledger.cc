@@ -30,8 +30,7 @@ void Ledger::RunClient(int client) {
   std::unique_ptr<Sql> session;
   int side = 0;
   int number = 0;
-  while (!stops_.load()) {
-    std::this_thread::sleep_for(pace_);
+  while (Pause()) {
     try {
       if (!session) session = std::make_unique<Sql>(infos_[side]);
     } catch (const SqlError&) {
@@ -56,6 +55,11 @@ void Ledger::RunClient(int client) {
   }
 }
 
+bool Ledger::Pause() {
+  std::unique_lock lock(mutex_);
+  return !stopping_.wait_for(lock, pace_, [this] { return stops_.load(); });
+}
+
 void Ledger::Keep(Entry entry, int side) {
   const auto now = std::chrono::steady_clock::now();
   const std::lock_guard lock(mutex_);
@@ -77,7 +81,11 @@ bool Ledger::WaitForMore(int count) {
 }
 
 void Ledger::Stop() {
-  stops_.store(true);
+  {
+    const std::lock_guard lock(mutex_);
+    stops_.store(true);
+  }
+  stopping_.notify_all();
   for (auto& thread : threads_) thread.join();
   threads_.clear();
 }

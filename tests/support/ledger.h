@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <set>
@@ -47,6 +48,8 @@ class Ledger {
   using Entry = std::pair<int, int>;  // client, number
 
   void RunClient(int client);
+  // Until it is this client's turn again; false once it is over.
+  bool Pause();
   void Keep(Entry entry, int side);
 
   const std::string infos_[2];
@@ -54,6 +57,7 @@ class Ledger {
   std::atomic<bool> stops_ = false;
   std::atomic<int> acknowledged_ = 0;
   std::mutex mutex_;
+  std::condition_variable stopping_;
   std::set<Entry> kept_;      // acknowledged
   std::set<Entry> in_doubt_;  // cut off before an answer
   int last_side_ = -1;

@@ -143,22 +143,6 @@ std::string BeginText(const decoder::Transaction& transaction) {
   return out;
 }
 
-const char* KindName(ChangeKind kind) {
-  switch (kind) {
-    case ChangeKind::kInsert:
-      return "insert";
-    case ChangeKind::kUpdate:
-      return "update";
-    case ChangeKind::kDelete:
-      return "delete";
-    case ChangeKind::kTruncate:
-      return "truncate";
-    case ChangeKind::kMessage:
-      break;
-  }
-  return "message";
-}
-
 std::string TimeText(pg::Timestamp time) {
   int64_t seconds = time.micros / 1'000'000;
   int64_t micros = time.micros % 1'000'000;
