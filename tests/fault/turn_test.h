@@ -83,7 +83,9 @@ class TurnTest : public testing::Test {
   void ExpectOneSideOpen() {
     const bool is_green = IsGreenOpen();
     EXPECT_EQ(IsBlueOpen(), !is_green);
-    if (is_green) EXPECT_TRUE(Admits(db_.GreenInfo()));
+    if (is_green) {
+      EXPECT_TRUE(Admits(db_.GreenInfo()));
+    }
   }
   // After the clients were stopped: nothing lost, nothing doubled, both sides the same.
   void ExpectNothingLost() {

@@ -60,7 +60,7 @@ class PoolerTest : public TurnTest {
   }
 
   // Clients that insert through the pooler. pgbench ends with an error at the first one it sees.
-  std::unique_ptr<Process> StartBench(int seconds) {
+  std::unique_ptr<Process> StartBench(int duration_s) {
     std::ofstream script(folder_ / "script.sql");
     script << "\\set n random(1, 1000000000)\nINSERT INTO ledger VALUES (100 + :client_id, :n, '')"
               " ON CONFLICT DO NOTHING;\n";

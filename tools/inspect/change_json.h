@@ -27,9 +27,6 @@ std::string ChangeText(const decoder::Change& change);
 Json BeginJson(const decoder::Transaction& transaction);
 std::string BeginText(const decoder::Transaction& transaction);
 
-// "insert"
-const char* KindName(decoder::ChangeKind kind);
-
 // ISO 8601 with microseconds, UTC.
 std::string TimeText(pg::Timestamp time);
 

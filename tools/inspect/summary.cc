@@ -51,7 +51,7 @@ void Summary::PrintText(const pipeline::FrameReader& reader, std::ostream& out) 
   for (const auto& [name, counts] : tables_) {
     out << fmt::format("{}.{}", name.first, name.second);
     for (const auto kind : kTableKinds) {
-      out << fmt::format(" {}={}", KindName(kind), counts[static_cast<size_t>(kind)]);
+      out << fmt::format(" {}={}", decoder::KindName(kind), counts[static_cast<size_t>(kind)]);
     }
     out << '\n';
   }
@@ -76,7 +76,7 @@ void Summary::PrintJson(const pipeline::FrameReader& reader, std::ostream& out) 
   json["tables"] = Json::array();
   for (const auto& [name, counts] : tables_) {
     Json table = {{"schema", name.first}, {"table", name.second}};
-    for (const auto kind : kTableKinds) table[KindName(kind)] = counts[static_cast<size_t>(kind)];
+    for (const auto kind : kTableKinds) table[decoder::KindName(kind)] = counts[static_cast<size_t>(kind)];
     json["tables"].push_back(std::move(table));
   }
   out << json.dump() << '\n';

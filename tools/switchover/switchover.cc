@@ -18,7 +18,6 @@
 #include "pipeline/table_state.h"
 #include "pipeline/way_back.h"
 #include "tools/cli/exit_codes.h"
-#include "tools/switchover/guardrails.h"
 #include "tools/switchover/preparation.h"
 #include "tools/switchover/rehearsal.h"
 
@@ -161,7 +160,8 @@ void Switchover::Connect() {
 void Switchover::CheckGuardrails() {
   Step("guardrails", [this] {
     WaitForStream();
-    const auto objections = FindObjections(*from_, *to_, oriented_, fence_);
+    auto objections = FindObjections(*from_, *to_, oriented_, fence_);
+    if (objections.empty()) AddChecks(&objections);
     for (const auto& objection : objections) {
       spdlog::error("guardrail: {}. {}", objection.what, objection.fix);
     }
@@ -171,9 +171,31 @@ void Switchover::CheckGuardrails() {
                         objections.front().fix);
     }
     if (pooler_) pooler_->Check(oriented_.target);
-    report_.warnings = FindConcerns(*from_, *to_, fence_);
+    for (const auto& concern : FindConcerns(*from_, *to_, fence_)) {
+      report_.warnings.push_back(concern);
+    }
     for (const auto& concern : report_.warnings) spdlog::warn("{}", concern);
   });
+}
+
+// The same checks as `pgteal check`, in the words of a switchover.
+void Switchover::AddChecks(std::vector<Objection>* objections) {
+  CheckOptions options;
+  options.name = oriented_.name;
+  options.phase = CheckPhase::kSwitchover;
+  options.source = oriented_.source;
+  options.skip = options_.skip_checks;
+  const auto results = RunChecks(from_.get(), to_.get(), options);
+  for (const auto& result : FatalOf(results)) {
+    for (const auto& finding : result.findings) {
+      objections->push_back({fmt::format("{} {}: {}", result.id, result.title, finding.object),
+                             finding.fix.empty() ? result.advice : finding.fix});
+    }
+  }
+  for (const auto& result : UnansweredOf(results)) {
+    report_.warnings.push_back(
+        fmt::format("{} {}: could not be asked ({})", result.id, result.title, result.reason));
+  }
 }
 
 // A run that has just turned round, or that reconnects, is there in a moment.

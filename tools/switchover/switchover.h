@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,9 @@
 #include "pipeline/fence.h"
 #include "pipeline/options.h"
 #include "pipeline/turn.h"
+#include "tools/check/check.h"
 #include "tools/switchover/drain.h"
+#include "tools/switchover/guardrails.h"
 #include "tools/switchover/hook.h"
 #include "tools/switchover/pooler.h"
 #include "tools/switchover/report.h"
@@ -31,6 +34,7 @@ struct SwitchoverOptions {
   std::string hook;                      // empty: none
   PoolerOptions pooler;                  // without a conninfo: none
   std::vector<std::string> leave_roles;  // the fence leaves them alone
+  std::set<std::string> skip_checks;     // ids of `pgteal check` that do not count
   bool way_back = true;                  // arm the stream in the other direction
   bool analyze = true;                   // before the fence, tables without statistics
   bool refresh_matviews = true;          // before the fence
@@ -54,6 +58,7 @@ class Switchover {
  private:
   void Connect();
   void CheckGuardrails();
+  void AddChecks(std::vector<Objection>* objections);
   void WaitForStream();
   void Prepare();
   void CatchUp();

@@ -17,6 +17,7 @@ struct SwitchoverFlags {
   CommonOptions common;
   SwitchoverOptions options;
   int timeout_seconds = 300;
+  std::vector<std::string> skip_checks;
   bool no_way_back = false;
   bool no_analyze = false;
   bool no_refresh = false;
@@ -49,6 +50,7 @@ int Turn(SwitchoverFlags& flags, TurnKind kind) {
                         .target = ParseTarget(flags.common),
                         .name = flags.common.name};
   options.timeout = std::chrono::seconds(flags.timeout_seconds);
+  options.skip_checks = {flags.skip_checks.begin(), flags.skip_checks.end()};
   options.way_back = !flags.no_way_back;
   options.analyze = !flags.no_analyze;
   options.refresh_matviews = !flags.no_refresh;
@@ -91,6 +93,9 @@ void AddFlags(CLI::App* verb, SwitchoverFlags* flags) {
           "--leave-role", options.leave_roles,
           "A role whose login and sessions the fence leaves alone (monitoring); repeatable")
       ->type_name("ROLE");
+  verb->add_option("--skip-check", flags->skip_checks,
+                   "A guardrail that does not count (its id in `pgteal check`); repeatable")
+      ->type_name("ID");
   verb->add_option("--pgbouncer", options.pooler.conninfo,
                    "PgBouncer's admin console: PAUSE before, RELOAD and RESUME after")
       ->envname("PGTEAL_PGBOUNCER")
