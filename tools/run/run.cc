@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "applier/errors.h"
 #include "pg/error.h"
 #include "pipeline/stream.h"
 #include "pipeline/turn.h"
@@ -15,6 +16,11 @@ namespace pgteal::tools {
 namespace {
 
 using pipeline::LoadState;
+using std::chrono::milliseconds;
+
+// Whoever took the stream away from us did so by a turn or as another process: both sides know.
+constexpr milliseconds kEpochPatience{60'000};
+constexpr milliseconds kEpochPause{200};
 
 void RequireNoStartLsn(const RunOptions& options, const char* why) {
   if (!options.start_lsn) return;
@@ -41,13 +47,21 @@ pipeline::Session::End RunStream(const RunOptions& options,
   return stream.Run(stop, [&line](const pipeline::SessionView& view) { line.Show(view); });
 }
 
-// Whether the sides have changed places since; false when nobody can tell.
-bool HasTurned(const pipeline::Deployment& deployment, int64_t epoch,
-               const pg::SessionOptions& session) {
-  try {
-    return pipeline::CurrentEpoch(deployment, session) != epoch;
-  } catch (const pg::Error&) {
-    return false;
+// How many turns are complete, asked until both sides have answered or patience is over: a side may
+// be restarting in the very moment at which they change places.
+std::optional<int64_t> AskEpoch(const pipeline::Deployment& deployment,
+                                const pg::SessionOptions& session, milliseconds patience,
+                                const std::atomic<bool>& stop) {
+  const auto until = pipeline::Clock::now() + patience;
+  pipeline::Doorbell never;
+  while (true) {
+    try {
+      return pipeline::CurrentEpoch(deployment, session);
+    } catch (const pg::Error& error) {
+      if (stop.load(std::memory_order_acquire) || pipeline::Clock::now() >= until) return {};
+      spdlog::debug("asked again who takes the writes: {}", error.what());
+    }
+    never.Wait(pipeline::Clock::now() + kEpochPause);
   }
 }
 
@@ -91,8 +105,8 @@ int Run(const RunOptions& options, const std::atomic<bool>& stop) {
   // A living switchover drains through us: that one is left alone.
   const auto settled = pipeline::SettleTurn(options.deployment, "", session);
   if (settled == pipeline::Settled::kUndone) spdlog::warn("an unfinished switchover was undone");
+  int64_t epoch = pipeline::CurrentEpoch(options.deployment, session);
   while (true) {
-    const int64_t epoch = pipeline::CurrentEpoch(options.deployment, session);
     RunOptions oriented = options;
     oriented.deployment = pipeline::Oriented(options.deployment, epoch);
     const bool is_back = epoch % 2 == 1;
@@ -105,7 +119,11 @@ int Run(const RunOptions& options, const std::atomic<bool>& stop) {
         return kDone;
       }
     } catch (const pg::Error& error) {
-      if (!HasTurned(options.deployment, epoch, session)) throw;
+      const bool is_taken = dynamic_cast<const applier::TakenOver*>(&error) != nullptr;
+      const auto now =
+          AskEpoch(options.deployment, session, is_taken ? kEpochPatience : milliseconds(0), stop);
+      if (!now || *now == epoch) throw;
+      epoch = *now;
       spdlog::info("the sides have changed places ({})", error.what());
       continue;
     }
