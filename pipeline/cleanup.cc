@@ -124,6 +124,10 @@ void CleanSide(Side& side, const std::string& name, Removed* removed) {
     }
   } else {
     UnsetReadOnly(side.connection, name);
+    // Closed by a rollback, which made blue the one that counts.
+    side.connection.Exec("BEGIN");
+    OpenDatabase(side.connection, name);
+    side.connection.Exec("COMMIT");
   }
   CleanSchema(side, name, removed);
 }
@@ -142,14 +146,12 @@ Removed CleanUp(const Deployment& deployment, const pg::SessionOptions& session)
   pg::Connection green_connection(deployment.target, session);
   const bool has_slot = is_turned || ReadTurn(green_connection, deployment.name).has_way_back;
   const bool is_ours = IsWayBackPublication(green_connection, deployment.name);
-  const bool is_closed = !is_turned && applier::HasSchema(green_connection) &&
-                         IsClosed(green_connection, deployment.name);
   Side green{
       .name = "green",
       .connection = std::move(green_connection),
       .slots = has_slot ? std::vector<std::string>{deployment.name} : std::vector<std::string>{},
       .is_publication_ours = is_ours,
-      .is_closed = is_closed};
+      .is_closed = false};
   CleanSide(blue, deployment.name, &removed);
   CleanSide(green, deployment.name, &removed);
   return removed;

@@ -7,14 +7,16 @@
 namespace pgteal::tests {
 namespace {
 
-// What a deployment could leave behind, as text.
-constexpr const char* kBlueCatalog =
+// What a deployment could leave behind on either side, as text.
+constexpr const char* kCatalog =
     "SELECT (SELECT count(*) FROM pg_replication_slots WHERE database = current_database()) || ' '"
     " || (SELECT count(*) FROM pg_publication) || ' ' || (SELECT count(*) FROM pg_class)"
-    " || ' ' || (SELECT count(*) FROM pg_namespace)";
-constexpr const char* kGreenCatalog =
-    "SELECT (SELECT count(*) FROM pg_replication_origin) || ' ' || (SELECT count(*) FROM pg_class)"
     " || ' ' || (SELECT count(*) FROM pg_namespace) || ' ' || (SELECT count(*) FROM pg_proc)"
+    " || ' ' || (SELECT count(*) FROM pg_replication_origin)"
+    " || ' ' || (SELECT count(*) FROM pg_event_trigger)"
+    " || ' ' || (SELECT string_agg(rolname || rolcanlogin::text, ',' ORDER BY rolname) FROM pg_roles)"
+    " || ' ' || (SELECT string_agg(relname || relreplident::text, ',' ORDER BY relname) FROM pg_class"
+    " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace)"
     " || ' ' || (SELECT count(*) FROM pg_db_role_setting AS s JOIN pg_database AS d"
     " ON d.oid = s.setdatabase WHERE d.datname = current_database())";
 
@@ -22,14 +24,14 @@ class CleanupTest : public PairTest {};
 
 TEST_F(CleanupTest, LeavesBothCatalogsAsTheyWere) {
   ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
-  const std::string blue_before = blue().Scalar(kBlueCatalog);
-  const std::string green_before = green().Scalar(kGreenCatalog);
+  const std::string blue_before = blue().Scalar(kCatalog);
+  const std::string green_before = green().Scalar(kCatalog);
   blue().Exec("INSERT INTO t VALUES (1)");
   auto run = db_.Pgteal({"run", "--copy", "none"});
   ASSERT_TRUE(run->WaitForLog("streaming"));
   blue().Exec("INSERT INTO t VALUES (2)");
   ASSERT_TRUE(db_.WaitCaughtUp());
-  EXPECT_NE(green().Scalar(kGreenCatalog), green_before);
+  EXPECT_NE(green().Scalar(kCatalog), green_before);
 
   auto refused = db_.Pgteal({"cleanup"});
   EXPECT_EQ(refused->WaitExit(), 3);
@@ -40,12 +42,47 @@ TEST_F(CleanupTest, LeavesBothCatalogsAsTheyWere) {
   auto cleanup = db_.Pgteal({"cleanup"});
   ASSERT_EQ(cleanup->WaitExit(), 0);
   EXPECT_NE(cleanup->Stdout().find("removed schema pgteal"), std::string::npos);
-  EXPECT_EQ(blue().Scalar(kBlueCatalog), blue_before);
-  EXPECT_EQ(green().Scalar(kGreenCatalog), green_before);
+  EXPECT_EQ(blue().Scalar(kCatalog), blue_before);
+  EXPECT_EQ(green().Scalar(kCatalog), green_before);
 
   auto again = db_.Pgteal({"cleanup"});
   ASSERT_EQ(again->WaitExit(), 0);
   EXPECT_NE(again->Stdout().find("nothing to remove"), std::string::npos);
+}
+
+TEST_F(CleanupTest, PutsBackTheReplicaIdentitiesThatItSet) {
+  ExecBoth(
+      "CREATE TABLE bare (v int); CREATE TABLE keyed (id int NOT NULL UNIQUE, v int);"
+      "CREATE TABLE silent (id int PRIMARY KEY); ALTER TABLE silent REPLICA IDENTITY NOTHING;"
+      "CREATE TABLE chosen (id int NOT NULL); CREATE UNIQUE INDEX pick ON chosen (id);"
+      "ALTER TABLE chosen REPLICA IDENTITY USING INDEX pick");
+  const std::string before = blue().Scalar(kCatalog);
+  ASSERT_EQ(db_.Pgteal({"run", "--copy", "none", "--set-replica-identity", "--until-caught-up"})
+                ->WaitExit(),
+            0);
+  EXPECT_EQ(blue().Scalar("SELECT string_agg(relreplident::text, '' ORDER BY relname) FROM pg_class"
+                          " WHERE relname IN ('bare', 'keyed', 'silent', 'chosen')"),
+            "fiii");
+  ASSERT_EQ(db_.Pgteal({"cleanup"})->WaitExit(), 0);
+  EXPECT_EQ(blue().Scalar(kCatalog), before);
+}
+
+TEST_F(CleanupTest, LeavesNothingAfterThereAndBack) {
+  ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
+  const std::string blue_before = blue().Scalar(kCatalog);
+  const std::string green_before = green().Scalar(kCatalog);
+  auto run = db_.Pgteal({"run", "--copy", "none", "--ddl-guard", "event-trigger"});
+  ASSERT_TRUE(run->WaitForLog("streaming slot="));
+  for (const std::string verb : {"switchover", "rollback"}) {
+    auto turn = db_.Pgteal({verb});
+    ASSERT_EQ(turn->WaitExit(), 0) << turn->Log();
+  }
+  run->Terminate();
+  ASSERT_EQ(run->WaitExit(), 130);
+  auto cleanup = db_.Pgteal({"cleanup"});
+  ASSERT_EQ(cleanup->WaitExit(), 0) << cleanup->Log();
+  EXPECT_EQ(blue().Scalar(kCatalog), blue_before);
+  EXPECT_EQ(green().Scalar(kCatalog), green_before);
 }
 
 }  // namespace
