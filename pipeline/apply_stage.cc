@@ -31,7 +31,8 @@ ApplyStage::ApplyStage(const Deployment& deployment, const StreamOptions& option
       supervisor_(supervisor),
       wake_producer_(wake_producer),
       green_(deployment.target,
-             SessionOptionsFor("target", deployment.name, &supervisor.interrupt())) {}
+             SessionOptionsFor("target", deployment.name, &supervisor.interrupt())),
+      writers_(deployment.name) {}
 
 ApplyStage::~ApplyStage() { Stop(); }
 
@@ -104,6 +105,7 @@ void ApplyStage::Tick() {
   try {
     PollFlush();
     ResolveStall();
+    writers_.Look(green_);
   } catch (const pg::Interrupted&) {
     // A lane failed while green was asked. Its error is what ends the session.
   }

@@ -12,6 +12,7 @@
 #include "pipeline/lane.h"
 #include "pipeline/options.h"
 #include "pipeline/supervisor.h"
+#include "pipeline/writer_watch.h"
 
 namespace pgteal::pipeline {
 
@@ -70,6 +71,7 @@ class ApplyStage {
   std::unique_ptr<CommitOrder> order_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::unique_ptr<Batcher> batcher_;
+  WriterWatch writers_;
   uint64_t stalled_sequence_ = 0;
   Clock::time_point stalled_since_{};
 

@@ -26,6 +26,15 @@ struct TableProgress {
   std::atomic<bool> is_started = false;
 };
 
+// An index that green builds at this moment, by its pg_stat_progress_create_index.
+struct IndexBuild {
+  std::string table;
+  std::string index;  // empty until the server has made it
+  std::string step;   // the server's words: "building index: scanning table"
+  uint64_t done = 0;  // blocks or tuples of this step
+  uint64_t total = 0;
+};
+
 // How a load is doing. The thread that runs the load adds tables and phases, workers count, the
 // main thread reads.
 class LoadProgress {
@@ -45,10 +54,15 @@ class LoadProgress {
   // The tables there are now; they stay where they are.
   std::vector<const TableProgress*> tables() const;
 
+  // The main thread's.
+  void SetBuilds(std::vector<IndexBuild> builds) { builds_ = std::move(builds); }
+  const std::vector<IndexBuild>& builds() const { return builds_; }
+
   std::atomic<uint32_t> indexes_total = 0;
   std::atomic<uint32_t> indexes_done = 0;
 
  private:
+  std::vector<IndexBuild> builds_;
   std::atomic<LoadPhase> phase_ = LoadPhase::kCheck;
   mutable std::mutex mutex_;
   // Protected by mutex_.

@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <utility>
+#include <vector>
+
+#include "applier/schema.h"
 #include "pg/error.h"
 
 namespace pgteal::pipeline {
@@ -10,7 +14,7 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr seconds kInterval{2};
+constexpr seconds kInterval{1};
 constexpr seconds kRetentionWarningInterval{60};
 // A warning is due when blue's WAL would outgrow its limit within this time.
 constexpr double kWarnSeconds = 4 * 3600;
@@ -23,9 +27,9 @@ std::string Hours(double seconds_left) {
 }  // namespace
 
 LoadWatch::LoadWatch(const Deployment& deployment)
-    : deployment_(deployment), next_look_(Clock::now() + kInterval) {}
+    : deployment_(deployment), writers_(deployment.name), next_look_(Clock::now() + kInterval) {}
 
-void LoadWatch::Look(const LoadProgress& progress) {
+void LoadWatch::Look(LoadProgress& progress) {
   const auto now = Clock::now();
   if (now < next_look_) return;
   next_look_ = now + kInterval;
@@ -36,6 +40,8 @@ void LoadWatch::Look(const LoadProgress& progress) {
     WarnOfWaitingDdl();
     WarnOfRetention();
     PublishFigures(progress);
+    LookAtBuilds(progress);
+    if (applier::HasSchema(*green_)) writers_.Look(*green_);
   } catch (const pg::Error& error) {
     spdlog::debug("the load is not watched for the moment: {}", error.what());
     blue_.reset();
@@ -99,6 +105,25 @@ void LoadWatch::PublishFigures(const LoadProgress& progress) {
         {deployment_.name, table->name, std::to_string(table->rows.load()),
          std::to_string(table->bytes.load())});
   }
+}
+
+void LoadWatch::LookAtBuilds(LoadProgress& progress) {
+  const auto rows = green_->Exec(
+      "SELECT coalesce(c.relname, ''), t.relname, p.phase, p.blocks_done, p.blocks_total,"
+      " p.tuples_done, p.tuples_total FROM pg_stat_progress_create_index AS p"
+      " JOIN pg_class AS t ON t.oid = p.relid LEFT JOIN pg_class AS c ON c.oid = p.index_relid"
+      " WHERE p.datname = current_database() ORDER BY p.pid");
+  std::vector<IndexBuild> builds;
+  for (int i = 0; i < rows.rows(); ++i) {
+    // Scanning counts blocks, sorting and loading count tuples.
+    const bool has_blocks = rows.Int(i, 4) > 0;
+    builds.push_back({.table = rows.String(i, 1),
+                      .index = rows.String(i, 0),
+                      .step = rows.String(i, 2),
+                      .done = static_cast<uint64_t>(rows.Int(i, has_blocks ? 3 : 5)),
+                      .total = static_cast<uint64_t>(rows.Int(i, has_blocks ? 4 : 6))});
+  }
+  progress.SetBuilds(std::move(builds));
 }
 
 }  // namespace pgteal::pipeline

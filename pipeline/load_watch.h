@@ -8,6 +8,7 @@
 #include "pg/connection.h"
 #include "pipeline/load_progress.h"
 #include "pipeline/options.h"
+#include "pipeline/writer_watch.h"
 
 namespace pgteal::pipeline {
 
@@ -18,16 +19,19 @@ class LoadWatch {
  public:
   explicit LoadWatch(const Deployment& deployment);
 
-  void Look(const LoadProgress& progress);
+  // Also adds to `progress` what green says about its index builds.
+  void Look(LoadProgress& progress);
 
  private:
   void WarnOfWaitingDdl();
   void WarnOfRetention();
   void PublishFigures(const LoadProgress& progress);
+  void LookAtBuilds(LoadProgress& progress);
 
   const Deployment& deployment_;
   std::unique_ptr<pg::Connection> blue_;
   std::unique_ptr<pg::Connection> green_;
+  WriterWatch writers_;
   Clock::time_point next_look_;
   std::set<std::string> warned_;  // "pid table"
   Clock::time_point last_retention_{};

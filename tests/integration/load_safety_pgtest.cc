@@ -71,6 +71,39 @@ TEST_F(LoadSafety, GreenIsReadOnlyForOthers) {
   ExpectCaughtUpAndEqual();
 }
 
+TEST_F(LoadSafety, ExtensionsAndEncodingsThatGreenCannotHaveAreNamed) {
+  // In PostgreSQL 15, gone in 17.
+  blue().Exec("CREATE EXTENSION old_snapshot");
+  ExpectRefused({"run"}, "green's server lacks extensions: old_snapshot");
+  blue().Exec("DROP EXTENSION old_snapshot");
+  const std::string latin = db_.name() + "_latin";
+  auto& server = db_.clusters().green();
+  server.Connect().Exec("CREATE DATABASE " + latin +
+                        " ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+  const auto run = db_.PgtealVia("", server.ConnInfo(latin), {"run"});
+  EXPECT_EQ(run->WaitExit(), 3);
+  EXPECT_THAT(run->Log(), HasSubstr("blue's encoding is UTF8, green's is LATIN1"));
+  server.Connect().Exec("DROP DATABASE " + latin);
+}
+
+TEST_F(LoadSafety, AProgramThatWritesOnGreenIsReported) {
+  blue().Exec("CREATE TABLE t (id int PRIMARY KEY)");
+  const auto run = db_.Pgteal({"run"});
+  ExpectLoaded(*run);
+  Sql stranger(db_.GreenInfo() + " application_name=importer");
+  stranger.Exec("SET default_transaction_read_only = off");
+  stranger.Exec("BEGIN; INSERT INTO t VALUES (100)");
+  EXPECT_TRUE(run->WaitForLog("somebody else writes on green")) << run->Log();
+  EXPECT_THAT(run->Log(), HasSubstr("application importer"));
+  EXPECT_TRUE(WaitUntil(
+      [this] {
+        return green().Scalar("SELECT count(*) FROM pgteal.event WHERE kind = 'foreign_writer'") ==
+               "1";
+      },
+      std::chrono::seconds(20)));
+  stranger.Exec("ROLLBACK");
+}
+
 TEST_F(LoadSafety, PatternsChooseTheTablesAndTheSchemaIsWhole) {
   blue().Exec(
       "CREATE TABLE keep_1 (id int PRIMARY KEY); CREATE TABLE keep_2 (id int PRIMARY KEY);"

@@ -15,13 +15,22 @@ constexpr int kBarWidth = 24;
 
 double Megabytes(uint64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
-std::string Bar(const pipeline::TableProgress& table) {
-  const auto total = static_cast<double>(std::max<uint64_t>(table.bytes_total, 1));
-  const double share = std::min(0.99, static_cast<double>(table.bytes.load()) / total);
+std::string Bar(const std::string& name, uint64_t done, uint64_t total) {
+  const double share =
+      std::min(0.99, static_cast<double>(done) / static_cast<double>(std::max<uint64_t>(total, 1)));
   const int full = static_cast<int>(share * kBarWidth);
-  return fmt::format("{:<40.40} [{:#<{}}{: <{}}] {:3.0f}% {:.0f} MB {} rows", table.name, "", full,
-                     "", kBarWidth - full, share * 100, Megabytes(table.bytes.load()),
-                     table.rows.load());
+  return fmt::format("{:<40.40} [{:#<{}}{: <{}}] {:3.0f}%", name, "", full, "", kBarWidth - full,
+                     share * 100);
+}
+
+std::string Bar(const pipeline::TableProgress& table) {
+  return fmt::format("{} {:.0f} MB {} rows", Bar(table.name, table.bytes.load(), table.bytes_total),
+                     Megabytes(table.bytes.load()), table.rows.load());
+}
+
+std::string Bar(const pipeline::IndexBuild& build) {
+  return fmt::format("{} {}", Bar(build.table + " " + build.index, build.done, build.total),
+                     build.step);
 }
 
 }  // namespace
@@ -81,6 +90,7 @@ std::vector<std::string> LoadView::Lines(const pipeline::LoadProgress& progress,
     line +=
         fmt::format(" indexes={}/{}", progress.indexes_done.load(), progress.indexes_total.load());
   }
+  for (const auto& build : progress.builds()) bars.push_back(Bar(build));
   bars.insert(bars.begin(), line);
   return bars;
 }
