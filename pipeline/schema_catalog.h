@@ -46,7 +46,7 @@ const std::vector<SchemaKind>& SchemaKinds();
 Schema ReadSchema(pg::Connection& connection, SchemaWeight weight);
 
 // A text that changes whenever the schema or a publication does, and sometimes when neither does
-// (a table was rewritten). A few milliseconds, where ReadSchema may take seconds.
+// (a table was rewritten). With 5,000 tables about 0.15 s, where ReadSchema takes 2 s.
 std::string SchemaToken(pg::Connection& connection);
 
 }  // namespace pgteal::pipeline

@@ -9,6 +9,7 @@
 #include "applier/progress_row.h"
 #include "pg/catalog.h"
 #include "pg/error.h"
+#include "pg/sqlstate.h"
 
 namespace pgteal::pipeline {
 namespace {
@@ -214,10 +215,13 @@ void Session::Finish() {
   receiver_thread_ = {};
   try {
     supervisor_.RethrowFailure();
-  } catch (const pg::ConnectionLost&) {
+  } catch (const applier::TakenOver&) {
     throw;
-  } catch (const pg::Error&) {
+  } catch (const pg::Refused&) {
     guard_.LookLast();
+    throw;
+  } catch (const pg::ServerError& error) {
+    if (pg::Judge(error.sqlstate()).verdict == pg::Verdict::kStop) guard_.LookLast();
     throw;
   }
 }

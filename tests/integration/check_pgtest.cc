@@ -110,6 +110,32 @@ TEST_P(CheckVersions, APairMadeByRunHasNothingThatStandsInTheWay) {
   }
 }
 
+TEST(CheckTurned, AfterASwitchoverTheWayBackIsAskedAbout) {
+  ClusterPair clusters({14, 18});  // roles lose their login
+  DatabasePair db(clusters);
+  db.blue().Exec(kRichSchema);
+  db.blue().Exec(kRichRows);
+  const auto run = db.Pgteal({"run", "--ddl-guard", "event-trigger"});
+  ASSERT_TRUE(run->WaitForLog("streaming slot="));
+  ASSERT_TRUE(db.WaitCaughtUp());
+  const auto guardrails = RunCheck(db, {"--phase", "switchover"});
+  EXPECT_THAT(guardrails.With("FAIL"), IsEmpty());
+  auto switchover = db.Pgteal({"switchover"});
+  ASSERT_EQ(switchover->WaitExit(), 0) << switchover->Log();
+  ASSERT_TRUE(run->WaitForLog("streaming back to blue"));
+  ASSERT_TRUE(WaitUntil(
+      [&] {
+        return db.green().Scalar("SELECT count(*) FROM pg_replication_slots WHERE active") == "1";
+      },
+      std::chrono::seconds(30)));
+  for (const auto* phase : {"auto", "switchover"}) {
+    const auto back = RunCheck(db, {"--phase", phase});
+    EXPECT_THAT(back.With("FAIL"), IsEmpty()) << phase;
+    EXPECT_THAT(back.log, HasSubstr("green takes the writes"));
+  }
+  EXPECT_EQ(db.blue().Scalar("SELECT state FROM pgteal.deployment"), "streaming");
+}
+
 std::string VersionsName(const testing::TestParamInfo<Versions>& info) {
   return std::to_string(info.param.blue) + "to" + std::to_string(info.param.green);
 }
