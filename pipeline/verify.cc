@@ -11,6 +11,8 @@
 #include "pg/error.h"
 #include "pg/quote.h"
 #include "pipeline/table_filter.h"
+#include "pipeline/turn.h"
+#include "pipeline/verify_notes.h"
 
 namespace pgteal::pipeline {
 namespace {
@@ -29,9 +31,11 @@ TextHash ChooseHash(const SnapshotPair& pair) {
 
 class Verification {
  public:
-  Verification(const Deployment& deployment, const VerifyOptions& options,
+  Verification(const Deployment& deployment, bool has_turned, const VerifyOptions& options,
                const std::atomic<bool>& stop, const Comparison::Watch& watch)
-      : deployment_(deployment), options_(options), stop_(stop), watch_(watch) {}
+      : deployment_(deployment), options_(options), stop_(stop), watch_(watch) {
+    if (has_turned) result_.names = {.blue = "green", .green = "blue"};
+  }
 
   VerifyResult Run() {
     const auto began = Clock::now();
@@ -41,7 +45,12 @@ class Verification {
       RunRound(round == 1);
     }
     for (auto& table : result_.tables) {
-      if (table.is_postponed) table.fault = "rewritten or emptied while it was compared";
+      if (table.is_postponed) table.fault = "rewritten or emptied whenever it was compared";
+    }
+    if (options_.repair && result_.difference_count() > 0) Repair();
+    for (auto& table : result_.tables) {
+      const size_t shown = std::min(table.differences.size(), options_.limits.differences_max);
+      table.differences.resize(shown);
     }
     result_.took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
     Record();
@@ -60,31 +69,80 @@ class Verification {
     });
   }
 
+  // Quoted.
+  std::vector<std::string> Postponed() const {
+    std::vector<std::string> names;
+    for (const auto& table : result_.tables) {
+      if (table.is_postponed) names.push_back(pg::QuoteQualified(table.schema, table.name));
+    }
+    return names;
+  }
+
   void RunRound(bool is_first) {
     Supervisor supervisor;
-    std::vector<std::string> locked;
-    for (const auto& table : result_.tables) {
-      if (table.is_postponed) locked.push_back(pg::QuoteQualified(table.schema, table.name));
-    }
-    auto pair = TakeSnapshots(deployment_,
-                              {.sessions = options_.jobs,
-                               .hold_max = options_.hold_max,
-                               .stream = options_.stream,
-                               .interrupt = &supervisor.interrupt(),
-                               .locked_tables = std::move(locked)},
-                              stop_);
-    auto plan = PlanVerify(*pair.blue.front(), *pair.green.front(), deployment_.name,
-                           TableFilter(options_.include_tables, options_.exclude_tables));
+    auto pair = TakeSnapshots(deployment_, SnapshotOptionsFor(supervisor), stop_);
+    auto& blue = *pair.blue.front();
+    auto& green = *pair.green.front();
+    auto plan =
+        PlanVerify(blue, green, deployment_.name,
+                   TableFilter(options_.include_tables, options_.exclude_tables), result_.names);
     if (!is_first) std::erase_if(plan, [this](const auto& table) { return !IsWanted(table); });
     progress_.snapshot_taken_at = pair.taken_at;
     progress_.lsn = pair.lsn;
-    Comparison comparison(plan, ChooseHash(pair), options_.limits, pair, supervisor, progress_);
+    Comparison comparison(plan, ChooseHash(pair), Limits(), pair, supervisor, progress_);
     auto tables = comparison.Run(stop_, watch_);
     result_.paused = std::max(result_.paused, pair.paused);
-    if (is_first) result_.lsn = pair.lsn;
+    if (is_first) {
+      result_.lsn = pair.lsn;
+      auto found = FindBeyondRows(blue, green, plan, result_.names, deployment_.name);
+      result_.faults = std::move(found.faults);
+      result_.notes = std::move(found.notes);
+    }
     // What was postponed and is gone now was dropped.
     std::erase_if(result_.tables, [](const auto& table) { return table.is_postponed; });
     std::move(tables.begin(), tables.end(), std::back_inserter(result_.tables));
+    std::move(plan.begin(), plan.end(), std::back_inserter(plan_));
+  }
+
+  SnapshotOptions SnapshotOptionsFor(Supervisor& supervisor) const {
+    return {.sessions = options_.jobs,
+            .hold_max = options_.hold_max,
+            .stream = options_.stream,
+            .interrupt = &supervisor.interrupt(),
+            .locked_tables = Postponed()};
+  }
+
+  // A repair has to know every row that differs.
+  CompareLimits Limits() const {
+    auto limits = options_.limits;
+    if (options_.repair) {
+      limits.differences_max = std::max<size_t>(limits.differences_max, options_.repair_rows_max);
+    }
+    return limits;
+  }
+
+  void Repair() {
+    uint64_t count = 0;
+    std::vector<RepairTable> tables;
+    for (const auto& table : result_.tables) {
+      if (table.difference_count() == 0) continue;
+      count += table.is_exact ? table.difference_count() : options_.repair_rows_max + 1;
+      // A table that was postponed is in it again, as of the snapshot that it was compared on.
+      const auto plan = std::find_if(plan_.rbegin(), plan_.rend(), [&table](const auto& known) {
+        return known.schema == table.schema && known.name == table.name;
+      });
+      tables.push_back({.plan = &*plan, .differences = &table.differences});
+    }
+    if (count > options_.repair_rows_max) {
+      result_.repair_refusal =
+          fmt::format("more rows differ than may be repaired ({})", options_.repair_rows_max);
+      return;
+    }
+    Supervisor supervisor;
+    auto snapshot_options = SnapshotOptionsFor(supervisor);
+    snapshot_options.sessions = 1;
+    snapshot_options.locked_tables.clear();
+    result_.repair = RepairRows(deployment_, snapshot_options, tables, stop_);
   }
 
   void Record() {
@@ -103,6 +161,7 @@ class Verification {
   const std::atomic<bool>& stop_;
   const Comparison::Watch& watch_;
   VerifyProgress progress_;
+  std::vector<VerifyTable> plan_;  // of all rounds
   VerifyResult result_;
 };
 
@@ -110,7 +169,10 @@ class Verification {
 
 VerifyResult Verify(const Deployment& deployment, const VerifyOptions& options,
                     const std::atomic<bool>& stop, const Comparison::Watch& watch) {
-  return Verification(deployment, options, stop, watch).Run();
+  const auto session = SessionOptionsFor("verify", deployment.name, nullptr);
+  const int64_t epoch = CurrentEpoch(deployment, session);
+  const auto oriented = Oriented(deployment, epoch);
+  return Verification(oriented, epoch % 2 != 0, options, stop, watch).Run();
 }
 
 std::optional<VerifyRecord> LastVerify(pg::Connection& green, const std::string& deployment) {

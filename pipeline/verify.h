@@ -19,16 +19,20 @@ struct VerifyOptions {
   std::vector<std::string> include_tables;  // "schema.table" patterns with * and ?; empty: all
   std::vector<std::string> exclude_tables;
   std::chrono::milliseconds hold_max{700};
+  // Write blue's version of rows that differ to green. Nothing if there are more than so many.
+  bool repair = false;
+  uint64_t repair_rows_max = 1000;
   StreamOptions stream;
 };
 
 // Compares blue and green row by row at one LSN, while blue is written to and the stream goes on.
-// Tables that are rewritten or emptied meanwhile are compared again at a later LSN. Leaves a line
-// in pgteal.event. Main thread. Throws Refused, Interrupted and what connections throw.
+// `deployment` as given by its operator: after a switchover blue is compared with green. Tables
+// that are rewritten or emptied meanwhile are compared again at a later LSN. Leaves a line in
+// pgteal.event. Main thread. Throws Refused, Interrupted and what connections throw.
 VerifyResult Verify(const Deployment& deployment, const VerifyOptions& options,
                     const std::atomic<bool>& stop, const Comparison::Watch& watch);
 
-// The last comparison that pgteal.event knows of.
+// The last comparison that pgteal.event knows of. `green`: the side that receives the stream.
 struct VerifyRecord {
   pg::Lsn lsn;
   std::chrono::seconds age{0};

@@ -76,7 +76,8 @@ CatalogColumn ReadColumn(const pg::Result& rows, int row) {
 
 // A partitioned table is read leaf by leaf, unless we may read it only as a whole.
 void AddUnit(const pg::Result& rows, int row, CatalogTable* table) {
-  const bool may_read_leaf = rows.Bool(row, 8) || !rows.Bool(row, 2);
+  table->is_partitioned = rows.Bool(row, 2);
+  const bool may_read_leaf = rows.Bool(row, 8) || !table->is_partitioned;
   const std::pair<uint32_t, uint32_t> filenode(static_cast<uint32_t>(rows.Int(row, 4)),
                                                static_cast<uint32_t>(rows.Int(row, 5)));
   VerifyUnit unit{.qualified = rows.String(row, 3),

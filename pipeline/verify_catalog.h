@@ -30,6 +30,7 @@ struct CatalogTable {
   std::vector<CatalogColumn> columns;  // in their order
   std::vector<std::string> key;        // of the best unique index over columns that are not null
   std::vector<VerifyUnit> units;
+  bool is_partitioned = false;
 };
 
 // All user tables of one side, as the session's snapshot shows them.

@@ -174,7 +174,7 @@ void Comparison::Take(Side side, const VerifyTask& task, const pg::Result& resul
   const auto at = static_cast<size_t>(side);
   const bool is_rows = !table.different.buckets.empty();
   std::vector<VerifyRow> rows;
-  if (is_rows) ReadRows(result, table.plan, task.unit, &rows);
+  if (is_rows) ReadRows(result, table.plan, &rows);
   bool is_last = false;
   {
     const std::lock_guard lock(mutex_);

@@ -70,14 +70,14 @@ const CatalogColumn* Find(const std::vector<CatalogColumn>& columns, const std::
 class TableMatch {
  public:
   TableMatch(const PlannedTable& published, const CatalogTable& blue, const CatalogTable& green,
-             VerifyTable* table)
-      : published_(published), blue_(blue), green_(green), table_(table) {}
+             const SideNames& names, VerifyTable* table)
+      : published_(published), blue_(blue), green_(green), names_(names), table_(table) {}
 
   void Fill() {
     for (const auto& column : blue_.columns) Match(column);
     for (const auto& column : green_.columns) {
       if (Find(blue_.columns, column.name) != nullptr) continue;
-      Note("column {} is on green only: left out", column.name);
+      Note("column {} is on {} only: left out", column.name, names_.green);
     }
     for (const auto& name : blue_.key) {
       const auto place = std::find_if(table_->columns.begin(), table_->columns.end(),
@@ -108,37 +108,42 @@ class TableMatch {
                                     blue.expression == green->expression;
     if (!IsPublished(blue) && !is_generated_alike) {
       Note("column {} is {}: left out", blue.name,
-           blue.is_generated ? "generated differently on green" : "not published");
+           blue.is_generated ? "generated differently on " + names_.green : "not published");
       return;
     }
     if (green == nullptr) {
-      table_->fault = fmt::format("column {} is missing on green", blue.name);
+      table_->fault = fmt::format("column {} is missing on {}", blue.name, names_.green);
       return;
     }
     if (green->is_generated && !is_generated_alike) {
-      Note("column {} is generated on green only: left out", blue.name);
+      Note("column {} is generated on {} only: left out", blue.name, names_.green);
       return;
     }
     NoteDefinition(blue, *green);
-    table_->columns.push_back(
-        {.name = blue.name, .text = TextFor(blue, *green), .hash = HashFor(blue, *green)});
+    table_->columns.push_back({.name = blue.name,
+                               .text = TextFor(blue, *green),
+                               .hash = HashFor(blue, *green),
+                               .is_generated = is_generated_alike});
   }
 
   void NoteDefinition(const CatalogColumn& blue, const CatalogColumn& green) {
     if (blue.type != green.type) {
-      Note("column {} is {} on blue and {} on green", blue.name, blue.type, green.type);
+      Note("column {} is {} on {} and {} on {}", blue.name, blue.type, names_.blue, green.type,
+           names_.green);
     }
     if (blue.expression != green.expression) {
-      Note("column {} has another default on green", blue.name);
+      Note("column {} has another default on {}", blue.name, names_.green);
     }
     if (blue.is_not_null != green.is_not_null) {
-      Note("column {} is NOT NULL on {} only", blue.name, blue.is_not_null ? "blue" : "green");
+      Note("column {} is NOT NULL on {} only", blue.name,
+           blue.is_not_null ? names_.blue : names_.green);
     }
   }
 
   const PlannedTable& published_;
   const CatalogTable& blue_;
   const CatalogTable& green_;
+  const SideNames& names_;
   VerifyTable* table_;
 };
 
@@ -159,7 +164,8 @@ uint64_t VerifyTable::bytes() const {
 }
 
 std::vector<VerifyTable> PlanVerify(pg::Connection& blue, pg::Connection& green,
-                                    const std::string& publication, const TableFilter& filter) {
+                                    const std::string& publication, const TableFilter& filter,
+                                    const SideNames& names) {
   const auto on_blue = ReadCatalog(blue);
   const auto on_green = ReadCatalog(green);
   std::vector<VerifyTable> plan;
@@ -175,11 +181,13 @@ std::vector<VerifyTable> PlanVerify(pg::Connection& blue, pg::Connection& green,
     table.name = published.name;
     table.row_filter = published.row_filter;
     if (to == on_green.end()) {
-      table.fault = "the table is missing on green";
+      table.fault = "the table is missing on " + names.green;
     } else {
-      TableMatch(published, from->second, to->second, &table).Fill();
+      TableMatch(published, from->second, to->second, names, &table).Fill();
       table.units[static_cast<size_t>(Side::kBlue)] = from->second.units;
       table.units[static_cast<size_t>(Side::kGreen)] = to->second.units;
+      table.is_partitioned[static_cast<size_t>(Side::kBlue)] = from->second.is_partitioned;
+      table.is_partitioned[static_cast<size_t>(Side::kGreen)] = to->second.is_partitioned;
       for (auto& units : table.units) NameWholes(published.qualified(), &units);
     }
     plan.push_back(std::move(table));

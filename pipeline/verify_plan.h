@@ -28,6 +28,7 @@ struct VerifyColumn {
   std::string name;  // unquoted
   ColumnText text = ColumnText::kRecord;
   KeyHash hash = KeyHash::kRecord;
+  bool is_generated = false;  // on both sides: compared, never written
 };
 
 // What holds rows of a table on one side: the table itself, or a leaf of a partitioned one.
@@ -36,12 +37,17 @@ struct VerifyUnit {
   bool is_plain = true;   // false: a partitioned table read as a whole
   uint64_t pages = 0;
   uint64_t bytes = 0;  // TOAST included
-  // "oid:filenode" of every table in it, as the snapshot has them: others mean that it has been
+  // Oid and filenode of every table in it, as the snapshot has them: others mean that it has been
   // rewritten or emptied since, and shows nothing of the snapshot.
   std::vector<std::pair<uint32_t, uint32_t>> filenodes;
 };
 
+// The side that sends and the one that receives; after a switchover green sends.
 enum class Side : uint8_t { kBlue, kGreen };
+struct SideNames {
+  std::string blue = "blue";
+  std::string green = "green";
+};
 
 // A published table and its counterpart, matched by name.
 struct VerifyTable {
@@ -51,6 +57,7 @@ struct VerifyTable {
   std::vector<size_t> key;            // indexes into columns; empty: rows are a bag
   std::string row_filter;             // of the publication, as SQL; or empty
   std::vector<VerifyUnit> units[2];   // by Side
+  bool is_partitioned[2] = {false, false};
   // Why rows cannot be compared: the table or a column is missing on green. Or empty.
   std::string fault;
   // What else is not alike (types, defaults, generated columns, columns that green alone has).
@@ -58,12 +65,17 @@ struct VerifyTable {
 
   std::string display_name() const { return schema + "." + name; }
   const std::vector<VerifyUnit>& side(Side side) const { return units[static_cast<size_t>(side)]; }
+  // Keeps the children of an inheritance parent out.
+  const char* only(Side side) const {
+    return is_partitioned[static_cast<size_t>(side)] ? "" : "ONLY ";
+  }
   uint64_t bytes() const;
 };
 
 // The tables that the publication sends, as the two sessions' snapshots show them.
 std::vector<VerifyTable> PlanVerify(pg::Connection& blue, pg::Connection& green,
-                                    const std::string& publication, const TableFilter& filter);
+                                    const std::string& publication, const TableFilter& filter,
+                                    const SideNames& names);
 
 }  // namespace pgteal::pipeline
 

@@ -4,11 +4,13 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "pg/lsn.h"
 #include "pipeline/doorbell.h"
+#include "pipeline/verify_repair.h"
 #include "pipeline/verify_rows.h"
 
 namespace pgteal::pipeline {
@@ -36,12 +38,15 @@ struct TableResult {
 
 struct VerifyResult {
   pg::Lsn lsn;  // of the first snapshots; tables that were rewritten meanwhile have a later one
+  SideNames names;
   std::vector<TableResult> tables;
   std::vector<std::string> faults;  // beyond rows: a constraint that does not hold on green
   std::vector<std::string> notes;   // beyond tables: sequences, large objects, constraints
   std::chrono::milliseconds paused{0};
   std::chrono::milliseconds took{0};
-  bool is_filtered = false;  // not all published tables
+  bool is_filtered = false;            // not all published tables
+  std::optional<RepairResult> repair;  // when it was asked for and something differed
+  std::string repair_refusal;          // why nothing was repaired, or empty
 
   uint64_t difference_count() const;
   uint64_t row_count() const;  // blue's

@@ -75,14 +75,14 @@ RowDifference Extra(VerifyRow& row) {
 
 }  // namespace
 
-void ReadRows(const pg::Result& result, const VerifyTable& table, size_t unit,
-              std::vector<VerifyRow>* rows) {
+void ReadRows(const pg::Result& result, const VerifyTable& table, std::vector<VerifyRow>* rows) {
   for (int i = 0; i < result.rows(); ++i) {
-    VerifyRow row{
-        .key = {},
-        .hash = ParseModulo(result.Text(i, 0)),
-        .column_hashes = ParseHashes(result.Text(i, 3)),
-        .place = {.unit = unit, .ctid = result.String(i, 1), .xmin = result.String(i, 2)}};
+    VerifyRow row{.key = {},
+                  .hash = ParseModulo(result.Text(i, 0)),
+                  .column_hashes = ParseHashes(result.Text(i, 4)),
+                  .place = {.table_oid = result.String(i, 1),
+                            .ctid = result.String(i, 2),
+                            .xmin = result.String(i, 3)}};
     if (row.column_hashes.size() != table.columns.size()) {
       throw pg::ProtocolError("a row has not as many hashes as columns");
     }

@@ -14,7 +14,7 @@ namespace pgteal::pipeline {
 // Where a version of a row is on its server. While the place shows it to a snapshot, nobody has
 // changed it.
 struct RowPlace {
-  size_t unit = 0;  // of the table, on its side
+  std::string table_oid;  // of the leaf, of a partitioned table
   std::string ctid;
   std::string xmin;
 };
@@ -42,8 +42,7 @@ struct RowDifference {
 };
 
 // Appends the rows of one result.
-void ReadRows(const pg::Result& result, const VerifyTable& table, size_t unit,
-              std::vector<VerifyRow>* rows);
+void ReadRows(const pg::Result& result, const VerifyTable& table, std::vector<VerifyRow>* rows);
 
 // What distinguishes two bags of rows, in the order of their keys. Rows that are equal on both
 // sides cancel each other one by one; with a key, what is left is matched by it. Pure.

@@ -120,9 +120,9 @@ std::string VerifySql::Rows(const VerifyUnit& unit, const std::optional<PageRang
                             const std::vector<uint32_t>& buckets) const {
   std::string keys;
   for (const size_t at : table_.key) keys += ", " + pg::QuoteIdentifier(table_.columns[at].name);
-  return fmt::format("SELECT {}, ctid, xmin, ARRAY[{}]::int8[]{}{} AND ({}) & {} = ANY ('{{{}}}')",
-                     row_hash_, column_hashes_, keys, From(unit, pages), bucket_hash_, mask_,
-                     List(buckets));
+  return fmt::format(
+      "SELECT {}, tableoid::oid, ctid, xmin, ARRAY[{}]::int8[]{}{} AND ({}) & {} = ANY ('{{{}}}')",
+      row_hash_, column_hashes_, keys, From(unit, pages), bucket_hash_, mask_, List(buckets));
 }
 
 std::string LockUnitSql(const VerifyUnit& unit) {

@@ -32,10 +32,11 @@ class VerifySql {
 
   // bucket, rows in it, sum of their hashes; for the buckets that are not empty.
   std::string Buckets(const VerifyUnit& unit, const std::optional<PageRange>& pages) const;
-  // hash, ctid, xmin, hash of each column as an array, key columns …; of the rows in `buckets`.
+  // hash, tableoid, ctid, xmin, hash of each column as an array, key columns …; of the rows in
+  // `buckets`.
   std::string Rows(const VerifyUnit& unit, const std::optional<PageRange>& pages,
                    const std::vector<uint32_t>& buckets) const;
-  static constexpr int kFirstKeyColumn = 4;
+  static constexpr int kFirstKeyColumn = 5;
 
   uint32_t bucket_count() const { return mask_ + 1; }
 

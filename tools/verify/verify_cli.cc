@@ -77,6 +77,12 @@ void AddFlags(CLI::App* verb, VerifyFlags* flags) {
   verb->add_option("--spool-folder", options.stream.spool_folder,
                    "Folder for transactions too large for memory, when no `run` streams")
       ->capture_default_str();
+  verb->add_flag(
+      "--repair", options.repair,
+      "Write blue's version of rows that differ to green, unless they have changed since");
+  verb->add_option("--max-repair-rows", options.repair_rows_max,
+                   "Repair nothing if more rows than this differ")
+      ->capture_default_str();
   verb->add_flag("--json", flags->json, "Machine-readable output");
 }
 

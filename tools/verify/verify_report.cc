@@ -70,7 +70,30 @@ std::string TableText(const TableResult& table) {
   return text;
 }
 
-nlohmann::json DifferenceJson(const TableResult& table, const RowDifference& difference) {
+std::string RepairText(const pipeline::VerifyResult& result) {
+  if (!result.repair_refusal.empty()) {
+    return fmt::format("nothing was repaired: {}\n", result.repair_refusal);
+  }
+  if (!result.repair) return "";
+  std::string text =
+      fmt::format("repaired {} rows on {}; {} were changed meanwhile and left alone\n",
+                  result.repair->repaired, result.names.green, result.repair->touched);
+  for (const auto& failure : result.repair->failures) {
+    text += fmt::format("  not repaired: {}\n", failure);
+  }
+  return text + "Verify again to see the result.\n";
+}
+
+nlohmann::json RepairJson(const pipeline::VerifyResult& result) {
+  if (!result.repair_refusal.empty()) return {{"refused", result.repair_refusal}};
+  if (!result.repair) return nullptr;
+  return {{"repaired", result.repair->repaired},
+          {"touched", result.repair->touched},
+          {"failures", result.repair->failures}};
+}
+
+nlohmann::json DifferenceJson(const TableResult& table, const RowDifference& difference,
+                              const pipeline::SideNames& names) {
   nlohmann::json key = nlohmann::json::object();
   for (size_t i = 0; i < difference.key.size(); ++i) {
     key[table.key_columns[i]] = difference.key[i];
@@ -78,23 +101,29 @@ nlohmann::json DifferenceJson(const TableResult& table, const RowDifference& dif
   nlohmann::json json = {{"kind", KindName(difference.kind)}, {"key", key}};
   if (!difference.columns.empty()) json["columns"] = difference.columns;
   if (difference.key.empty()) {
-    if (difference.blue) json["blue_ctid"] = difference.blue->ctid;
-    if (difference.green) json["green_ctid"] = difference.green->ctid;
+    if (difference.blue) json[names.blue + "_ctid"] = difference.blue->ctid;
+    if (difference.green) json[names.green + "_ctid"] = difference.green->ctid;
   }
   return json;
 }
 
-nlohmann::json TableJson(const TableResult& table) {
+nlohmann::json TableJson(const TableResult& table, const pipeline::SideNames& names) {
   nlohmann::json differences = nlohmann::json::array();
   for (const auto& difference : table.differences) {
-    differences.push_back(DifferenceJson(table, difference));
+    differences.push_back(DifferenceJson(table, difference, names));
   }
-  nlohmann::json json = {{"schema", table.schema},       {"table", table.name},
-                         {"equal", table.is_equal()},    {"lsn", table.lsn.ToString()},
-                         {"blue_rows", table.blue_rows}, {"green_rows", table.green_rows},
-                         {"missing", table.missing},     {"extra", table.extra},
-                         {"different", table.different}, {"exact", table.is_exact},
-                         {"differences", differences},   {"notes", table.notes}};
+  nlohmann::json json = {{"schema", table.schema},
+                         {"table", table.name},
+                         {"equal", table.is_equal()},
+                         {"lsn", table.lsn.ToString()},
+                         {names.blue + "_rows", table.blue_rows},
+                         {names.green + "_rows", table.green_rows},
+                         {"missing", table.missing},
+                         {"extra", table.extra},
+                         {"different", table.different},
+                         {"exact", table.is_exact},
+                         {"differences", differences},
+                         {"notes", table.notes}};
   if (!table.fault.empty()) json["fault"] = table.fault;
   return json;
 }
@@ -106,18 +135,21 @@ std::string VerifyText(const pipeline::VerifyResult& result) {
   for (const auto& table : result.tables) text += TableText(table);
   for (const auto& fault : result.faults) text += fmt::format("  fault: {}\n", fault);
   for (const auto& note : result.notes) text += fmt::format("  note: {}\n", note);
-  return text + fmt::format(
-                    "{} at {}: {} tables, {} rows, {} differences in {:.1f} s; the stream "
-                    "stood still for {} ms\n",
-                    result.is_equal() ? "equal" : "DIFFERENT", result.lsn, result.tables.size(),
-                    result.row_count(), result.difference_count(),
-                    static_cast<double>(result.took.count()) / 1000, result.paused.count());
+  return text +
+         fmt::format(
+             "{} at {}: {} tables, {} rows, {} differences in {:.1f} s; the stream "
+             "stood still for {} ms\n",
+             result.is_equal() ? "equal" : "DIFFERENT", result.lsn, result.tables.size(),
+             result.row_count(), result.difference_count(),
+             static_cast<double>(result.took.count()) / 1000, result.paused.count()) +
+         RepairText(result);
 }
 
 nlohmann::json VerifyJson(const pipeline::VerifyResult& result) {
   nlohmann::json tables = nlohmann::json::array();
-  for (const auto& table : result.tables) tables.push_back(TableJson(table));
-  return {{"equal", result.is_equal()},     {"lsn", result.lsn.ToString()},
+  for (const auto& table : result.tables) tables.push_back(TableJson(table, result.names));
+  return {{"equal", result.is_equal()},     {"source", result.names.blue},
+          {"repair", RepairJson(result)},   {"lsn", result.lsn.ToString()},
           {"rows", result.row_count()},     {"differences", result.difference_count()},
           {"filtered", result.is_filtered}, {"paused_ms", result.paused.count()},
           {"took_ms", result.took.count()}, {"tables", tables},
