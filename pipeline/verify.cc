@@ -148,11 +148,15 @@ class Verification {
   void Record() {
     pg::Connection green(deployment_.target,
                          SessionOptionsFor("verify", deployment_.name, nullptr));
-    const nlohmann::json detail = {
-        {"lsn", result_.lsn.ToString()},       {"tables", result_.tables.size()},
-        {"rows", result_.row_count()},         {"differences", result_.difference_count()},
-        {"equal", result_.is_equal()},         {"filtered", result_.is_filtered},
-        {"paused_ms", result_.paused.count()}, {"took_ms", result_.took.count()}};
+    const nlohmann::json detail = {{"lsn", result_.lsn.ToString()},
+                                   {"tables", result_.tables.size()},
+                                   {"rows", result_.row_count()},
+                                   {"differences", result_.difference_count()},
+                                   {"equal", result_.is_equal()},
+                                   {"filtered", result_.is_filtered},
+                                   {"paused_ms", result_.paused.count()},
+                                   {"took_ms", result_.took.count()},
+                                   {"repaired", result_.repair ? result_.repair->repaired : 0}};
     applier::RecordEvent(green, deployment_.name, "verify", detail.dump());
   }
 

@@ -9,9 +9,19 @@
 
 #include "pg/connection.h"
 #include "pipeline/table_state.h"
-#include "pipeline/verify_plan.h"
 
 namespace pgteal::pipeline {
+
+// What holds rows of a table on one side: the table itself, or a leaf of a partitioned one.
+struct VerifyUnit {
+  std::string qualified;  // quoted
+  bool is_plain = true;   // false: a partitioned table read as a whole
+  uint64_t pages = 0;
+  uint64_t bytes = 0;  // TOAST included
+  // Oid and filenode of every table in it, as the snapshot has them: others mean that it has been
+  // rewritten or emptied since, and shows nothing of the snapshot.
+  std::vector<std::pair<uint32_t, uint32_t>> filenodes;
+};
 
 // A column as one side's catalog has it.
 struct CatalogColumn {

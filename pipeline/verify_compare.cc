@@ -49,10 +49,13 @@ bool IsPassing(const pg::ServerError& error) {
 
 struct Comparison::Table {
   Table(const VerifyTable& table, TextHash hash, uint32_t buckets)
-      : plan(table), sql(table, hash, buckets), sums{BucketSums(buckets), BucketSums(buckets)} {}
+      : plan(table),
+        sql{VerifySql(table, Side::kBlue, hash, buckets),
+            VerifySql(table, Side::kGreen, hash, buckets)},
+        sums{BucketSums(buckets), BucketSums(buckets)} {}
 
   const VerifyTable& plan;
-  const VerifySql sql;
+  const VerifySql sql[2];  // by Side
   std::vector<VerifyTask> tasks[2];
   size_t open = 0;  // tasks of this phase, on both sides
   BucketSums sums[2];
@@ -138,8 +141,9 @@ void Comparison::Work(Side side, pg::Connection& session) {
     const auto& unit = table.plan.side(side)[task->unit];
     const auto& buckets = table.different.buckets;
     pg::Result result;
-    const std::string sql = buckets.empty() ? table.sql.Buckets(unit, task->pages)
-                                            : table.sql.Rows(unit, task->pages, buckets);
+    const auto& make = table.sql[static_cast<size_t>(side)];
+    const std::string sql =
+        buckets.empty() ? make.Buckets(unit, task->pages) : make.Rows(unit, task->pages, buckets);
     if (!table.is_postponed && !Read(side, session, *task, sql, &result)) {
       table.is_postponed = true;
     }

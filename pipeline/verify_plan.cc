@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 
 #include "pg/quote.h"
@@ -12,53 +11,6 @@
 
 namespace pgteal::pipeline {
 namespace {
-
-// Object ids of built-in types (pg_type.dat).
-constexpr uint32_t kInt8 = 20;
-constexpr uint32_t kInt2 = 21;
-constexpr uint32_t kInt4 = 23;
-constexpr uint32_t kText = 25;
-constexpr uint32_t kBpchar = 1042;
-constexpr uint32_t kVarchar = 1043;
-constexpr uint32_t kUuid = 2950;
-
-bool IsInteger(uint32_t type) { return type == kInt2 || type == kInt4 || type == kInt8; }
-bool IsText(uint32_t type) { return type == kText || type == kVarchar; }
-
-// Built-in types whose output is never empty and holds no control character outside quotes of its
-// own syntax: numbers, dates, bits, bytes, networks, geometry, json.
-bool IsPlainType(uint32_t type) {
-  constexpr std::array kTypes = {16U,   17U,   20U,   21U,   23U,   26U,   28U,   114U,  600U,
-                                 601U,  602U,  603U,  604U,  628U,  650U,  700U,  701U,  718U,
-                                 774U,  790U,  829U,  869U,  1082U, 1083U, 1114U, 1184U, 1186U,
-                                 1266U, 1560U, 1562U, 1700U, 2950U, 3220U, 3802U, 5069U};
-  return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
-}
-
-bool IsPlain(const CatalogColumn& column) {
-  // Arrays and ranges quote what needs it.
-  if (column.kind == 'r' || column.kind == 'm') return true;
-  return column.kind == 'b' && (column.category == 'A' || IsPlainType(column.base_type));
-}
-
-ColumnText TextFor(const CatalogColumn& blue, const CatalogColumn& green) {
-  const bool is_char = blue.base_type == kBpchar && green.base_type == kBpchar;
-  if (is_char && blue.type != green.type) return ColumnText::kTrimmed;
-  const auto is_measured = [](const CatalogColumn& column) {
-    return IsText(column.base_type) || column.base_type == kBpchar;
-  };
-  if (is_measured(blue) && is_measured(green)) return ColumnText::kMeasured;
-  if (IsPlain(blue) && IsPlain(green)) return ColumnText::kPlain;
-  return ColumnText::kRecord;
-}
-
-KeyHash HashFor(const CatalogColumn& blue, const CatalogColumn& green) {
-  const auto both = [&](auto is) { return is(blue.base_type) && is(green.base_type); };
-  if (both(IsInteger)) return KeyHash::kInteger;
-  if (both(IsText)) return KeyHash::kText;
-  if (both([](uint32_t type) { return type == kUuid; })) return KeyHash::kUuid;
-  return KeyHash::kRecord;
-}
 
 const CatalogColumn* Find(const std::vector<CatalogColumn>& columns, const std::string& name) {
   const auto found = std::find_if(columns.begin(), columns.end(),
@@ -120,10 +72,7 @@ class TableMatch {
       return;
     }
     NoteDefinition(blue, *green);
-    table_->columns.push_back({.name = blue.name,
-                               .text = TextFor(blue, *green),
-                               .hash = HashFor(blue, *green),
-                               .is_generated = is_generated_alike});
+    table_->columns.push_back(MatchColumn(blue, *green));
   }
 
   void NoteDefinition(const CatalogColumn& blue, const CatalogColumn& green) {

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "pg/quote.h"
-
 namespace pgteal::pipeline {
 namespace {
 
@@ -16,8 +14,8 @@ constexpr const char* kSeparator = "E'\\x01'";
 using Parts = std::vector<std::string>;
 
 // Where encodings differ, so do lengths.
-Parts TextParts(const VerifyColumn& column, TextHash hash) {
-  const std::string name = pg::QuoteIdentifier(column.name);
+Parts TextParts(const VerifyColumn& column, Side side, TextHash hash) {
+  const std::string name = column.Sql(side);
   if (hash == TextHash::kMd5) {
     return {fmt::format("ROW({}{})", name, column.text == ColumnText::kTrimmed ? "::text" : "")};
   }
@@ -57,8 +55,8 @@ std::string HashOf(const std::string& text, TextHash hash) {
   return fmt::format("('x' || left(md5(convert_to({}, 'UTF8')), 16))::bit(64)::int8", text);
 }
 
-std::string KeyHashOf(const VerifyColumn& column, TextHash hash) {
-  const std::string name = pg::QuoteIdentifier(column.name);
+std::string KeyHashOf(const VerifyColumn& column, Side side, TextHash hash) {
+  const std::string name = column.Sql(side);
   switch (column.hash) {
     case KeyHash::kInteger:
       if (hash == TextHash::kNative) return fmt::format("hashint8extended({}::int8, 0)", name);
@@ -71,7 +69,7 @@ std::string KeyHashOf(const VerifyColumn& column, TextHash hash) {
     case KeyHash::kRecord:
       break;
   }
-  return HashOf(Concat(TextParts(column, hash)), hash);
+  return HashOf(Concat(TextParts(column, side, hash)), hash);
 }
 
 std::string List(const std::vector<uint32_t>& numbers) {
@@ -82,17 +80,17 @@ std::string List(const std::vector<uint32_t>& numbers) {
 
 }  // namespace
 
-VerifySql::VerifySql(const VerifyTable& table, TextHash hash, uint32_t buckets)
-    : table_(table), mask_(buckets - 1) {
+VerifySql::VerifySql(const VerifyTable& table, Side side, TextHash hash, uint32_t buckets)
+    : table_(table), side_(side), mask_(buckets - 1) {
   Parts parts;
   for (const auto& column : table.columns) {
-    const Parts own = TextParts(column, hash);
+    const Parts own = TextParts(column, side, hash);
     parts.insert(parts.end(), own.begin(), own.end());
     column_hashes_ += (column_hashes_.empty() ? "" : ", ") + HashOf(Concat(own), hash);
   }
   row_hash_ = HashOf(Concat(parts), hash);
   for (const size_t at : table.key) {
-    bucket_hash_ += (bucket_hash_.empty() ? "" : " # ") + KeyHashOf(table.columns[at], hash);
+    bucket_hash_ += (bucket_hash_.empty() ? "" : " # ") + KeyHashOf(table.columns[at], side, hash);
   }
   if (bucket_hash_.empty()) bucket_hash_ = row_hash_;
 }
@@ -119,7 +117,7 @@ std::string VerifySql::Buckets(const VerifyUnit& unit,
 std::string VerifySql::Rows(const VerifyUnit& unit, const std::optional<PageRange>& pages,
                             const std::vector<uint32_t>& buckets) const {
   std::string keys;
-  for (const size_t at : table_.key) keys += ", " + pg::QuoteIdentifier(table_.columns[at].name);
+  for (const size_t at : table_.key) keys += ", " + table_.columns[at].Sql(side_);
   return fmt::format(
       "SELECT {}, tableoid::oid, ctid, xmin, ARRAY[{}]::int8[]{}{} AND ({}) & {} = ANY ('{{{}}}')",
       row_hash_, column_hashes_, keys, From(unit, pages), bucket_hash_, mask_, List(buckets));

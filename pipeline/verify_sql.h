@@ -28,7 +28,7 @@ struct PageRange {
 class VerifySql {
  public:
   // `buckets`: a power of two.
-  VerifySql(const VerifyTable& table, TextHash hash, uint32_t buckets);
+  VerifySql(const VerifyTable& table, Side side, TextHash hash, uint32_t buckets);
 
   // bucket, rows in it, sum of their hashes; for the buckets that are not empty.
   std::string Buckets(const VerifyUnit& unit, const std::optional<PageRange>& pages) const;
@@ -44,6 +44,7 @@ class VerifySql {
   std::string From(const VerifyUnit& unit, const std::optional<PageRange>& pages) const;
 
   const VerifyTable& table_;
+  const Side side_;
   const uint32_t mask_;
   std::string row_hash_;
   std::string bucket_hash_;

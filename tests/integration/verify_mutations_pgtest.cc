@@ -176,8 +176,10 @@ class Traffic {
   std::thread thread_;
 };
 
-class VerifyMutations : public VerifyTest {
+class VerifyMutations : public VerifyTest, public testing::WithParamInterface<Versions> {
  protected:
+  VerifyMutations() : VerifyTest(GetParam()) {}
+
   void CreateTables() {
     ExecBoth(
         "CREATE TYPE mood AS ENUM ('sad', 'glad'); CREATE TYPE pair AS (a int, b text);"
@@ -242,7 +244,7 @@ class VerifyMutations : public VerifyTest {
   }
 };
 
-TEST_F(VerifyMutations, AreAllFoundUnderLoadAndNothingElse) {
+TEST_P(VerifyMutations, AreAllFoundUnderLoadAndNothingElse) {
   CreateTables();
   ASSERT_NO_FATAL_FAILURE(Bootstrap());
   Start();
@@ -274,6 +276,13 @@ TEST_F(VerifyMutations, AreAllFoundUnderLoadAndNothingElse) {
   ASSERT_TRUE(db_.WaitCaughtUp());
   EXPECT_TRUE(db_.Equal());
 }
+
+INSTANTIATE_TEST_SUITE_P(Pairs, VerifyMutations,
+                         testing::Values(Versions{15, 17}, Versions{14, 18}, Versions{17, 17}),
+                         [](const auto& pair) {
+                           return "From" + std::to_string(pair.param.blue) + "To" +
+                                  std::to_string(pair.param.green);
+                         });
 
 }  // namespace
 }  // namespace pgteal::tests
