@@ -72,6 +72,7 @@ TEST_F(VerifyVerb, AHoldEndsWithTheSessionThatAskedForIt) {
   Start();
   {
     Sql asker(db_.GreenInfo());
+    asker.Exec("SET default_transaction_read_only = off");
     const std::string id = asker.Scalar(
         "WITH r AS (INSERT INTO pgteal.request (deployment, kind) VALUES ('pgteal', 'hold')"
         " RETURNING id), l AS MATERIALIZED (SELECT id, pg_advisory_lock(1885823333, id) FROM r)"
