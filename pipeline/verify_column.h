@@ -29,13 +29,13 @@ enum class KeyHash : uint8_t { kInteger, kText, kUuid, kRecord };
 
 // A column that is compared. Pure.
 struct VerifyColumn {
-  std::string name;  // unquoted
+  std::string name = {};  // unquoted
   ColumnText text = ColumnText::kRecord;
   KeyHash hash = KeyHash::kRecord;
   bool is_generated = false;  // on both sides: compared, never written
   // Green's type is wider and prints the same value otherwise: blue's value is cast to it. Or
   // empty.
-  std::string blue_cast;
+  std::string blue_cast = {};
   // float4 that has become float8: equal is what has the same float4, since how it got there (as
   // text or as a number) decides on the other digits.
   bool is_single = false;

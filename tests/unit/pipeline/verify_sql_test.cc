@@ -20,7 +20,8 @@ VerifyTable Table() {
 const VerifyUnit kUnit = {.qualified = "public.t", .is_plain = true, .filenodes = {{5, 7}}};
 
 TEST(VerifySql, ARowIsTheHashOfItsTextAndABucketOfItsKey) {
-  const VerifySql sql(Table(), Side::kBlue, TextHash::kNative, 16);
+  const auto table = Table();
+  const VerifySql sql(table, Side::kBlue, TextHash::kNative, 16);
   EXPECT_EQ(sql.Buckets(kUnit, std::nullopt),
             "SELECT k & 15, count(*), sum(h) FROM (SELECT hashtextextended((concat(\"id\", "
             "E'\\x01', octet_length(\"no\"\"te\"), ':', \"no\"\"te\")) COLLATE \"C\", 0) AS h, "
