@@ -73,6 +73,14 @@ CREATE TABLE IF NOT EXISTS pgteal.replica_identity (
   relation text NOT NULL,
   former text NOT NULL,
   PRIMARY KEY (deployment, relation));
+CREATE TABLE IF NOT EXISTS pgteal.request (
+  id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  deployment text NOT NULL,
+  kind text NOT NULL,
+  state text NOT NULL DEFAULT 'asked',
+  lsn pg_lsn,
+  requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  answered_at timestamptz);
 )";
 
 }  // namespace
@@ -82,7 +90,12 @@ bool HasSchema(pg::Connection& green) {
 }
 
 void EnsureSchema(pg::Connection& green) {
-  if (!HasSchema(green)) green.Exec(kSchemaSql);
+  // A schema that an older pgteal made gets what it lacks.
+  const auto lacking = green.Exec(
+      "SELECT bool_or(to_regclass('pgteal.' || name) IS NULL) FROM unnest('{deployment, progress,"
+      " table_state, conflict, event, turn, fence, replica_identity, schema_baseline, "
+      "request}'::text[]) AS name");
+  if (lacking.Bool(0, 0)) green.Exec(kSchemaSql);
 }
 
 void RecordEvent(pg::Connection& green, const std::string& deployment, const std::string& kind,

@@ -45,11 +45,13 @@ SystemIdentity ReplicationConnection::IdentifySystem() {
 }
 
 CreatedSlot ReplicationConnection::CreateSlot(const std::string& slot, bool temporary,
-                                              bool export_snapshot) {
+                                              bool export_snapshot, Deadline deadline) {
   // The old form of the options works from version 10 to today.
-  const Result result = connection_.Exec(fmt::format(
-      "CREATE_REPLICATION_SLOT {} {}LOGICAL pgoutput {}", QuoteIdentifier(slot),
-      temporary ? "TEMPORARY " : "", export_snapshot ? "EXPORT_SNAPSHOT" : "NOEXPORT_SNAPSHOT"));
+  const Result result =
+      connection_.Exec(fmt::format("CREATE_REPLICATION_SLOT {} {}LOGICAL pgoutput {}",
+                                   QuoteIdentifier(slot), temporary ? "TEMPORARY " : "",
+                                   export_snapshot ? "EXPORT_SNAPSHOT" : "NOEXPORT_SNAPSHOT"),
+                       deadline);
   return {.consistent_point = result.LsnAt(0, 1), .snapshot = result.String(0, 2)};
 }
 

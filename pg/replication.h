@@ -44,8 +44,10 @@ class ReplicationConnection {
   ReplicationConnection& operator=(const ReplicationConnection&) = delete;
 
   SystemIdentity IdentifySystem();
-  // Waits until every transaction that is writing now has ended; interruptible.
-  CreatedSlot CreateSlot(const std::string& slot, bool temporary, bool export_snapshot);
+  // Waits until every transaction that is writing now has ended; interruptible. Throws
+  // ConnectionLost at the deadline; this session is then useless.
+  CreatedSlot CreateSlot(const std::string& slot, bool temporary, bool export_snapshot,
+                         Deadline deadline = std::nullopt);
   void StartReplication(const StreamOptions& options, Lsn start);
 
   enum class Received { kMessage, kNothing, kEnd };

@@ -82,7 +82,7 @@ void ApplyStage::BuildLanes() {
 
 void ApplyStage::Start(const std::atomic<bool>& is_behind) {
   batcher_ = std::make_unique<Batcher>(options_.batcher, *ring_, *catalog_, lanes_, *order_,
-                                       wake_producer_, is_behind);
+                                       *progress_, wake_producer_, is_behind);
   for (const auto& lane : lanes_) {
     ++lanes_running_;
     const auto run = [this, &lane = *lane] {

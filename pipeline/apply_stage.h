@@ -42,6 +42,8 @@ class ApplyStage {
   // After TakeOver().
   Transactions& ring() { return *ring_; }
   Progress& progress() { return *progress_; }
+  // After Start(): how far transactions are taken from the ring.
+  Intake& intake() { return batcher_->intake(); }
 
   // Looks after green's flush position and after lanes that wait for each other.
   void Tick();

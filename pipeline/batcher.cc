@@ -1,19 +1,28 @@
 #include "pipeline/batcher.h"
 
+#include <chrono>
 #include <utility>
 
 namespace pgteal::pipeline {
+namespace {
+
+// While the intake is not open, what the ring lets through may change without a ring of the bell.
+constexpr std::chrono::milliseconds kLimitedLook{3};
+
+}  // namespace
 
 Batcher::Batcher(const BatcherOptions& options, Transactions& ring, applier::RelationMapper& mapper,
-                 std::vector<std::unique_ptr<Lane>>& lanes, CommitOrder& order, Doorbell& space,
-                 const std::atomic<bool>& is_behind)
+                 std::vector<std::unique_ptr<Lane>>& lanes, CommitOrder& order,
+                 const Progress& progress, Doorbell& space, const std::atomic<bool>& is_behind)
     : options_(options),
       ring_(ring),
       lanes_(lanes),
       order_(order),
+      progress_(progress),
       space_(space),
       is_behind_(is_behind),
-      builder_(options.limits, mapper) {}
+      builder_(options.limits, mapper),
+      added_lsn_(progress.applied()) {}
 
 void Batcher::Stop() {
   is_stopping_.store(true, std::memory_order_release);
@@ -35,25 +44,53 @@ void Batcher::Run() {
 }
 
 void Batcher::TakeTransactions() {
+  intake_.Look();
   bool has_taken = false;
-  while (!builder_.is_full()) {
+  while (!builder_.is_full() && !intake_.lets_nothing()) {
     if (!carried_) {
       carried_ = ring_.TryPop();
       if (!carried_) break;
       has_taken = true;
     }
-    if (builder_.is_empty()) opened_at_ = Clock::now();
-    try {
-      if (builder_.Add(carried_) == BatchBuilder::Added::kNeedsNext) break;
-    } catch (...) {
-      // What came before it is sound and goes to green first.
-      WaitForCommits();
-      if (!builder_.is_empty() && FreeLane() != nullptr) Dispatch(*FreeLane());
-      WaitForCommits();
-      throw;
-    }
+    if (!intake_.Lets(carried_->end_lsn) || !AddCarried()) break;
   }
   if (has_taken) space_.Ring();
+  StopAtLimit();
+}
+
+// False when it has to begin a batch of its own.
+bool Batcher::AddCarried() {
+  if (builder_.is_empty()) opened_at_ = Clock::now();
+  const pg::Lsn end_lsn = carried_->end_lsn;
+  try {
+    if (builder_.Add(carried_) == BatchBuilder::Added::kNeedsNext) return false;
+  } catch (...) {
+    // What came before it is sound and goes to green first.
+    WaitForCommits();
+    if (!builder_.is_empty() && FreeLane() != nullptr) Dispatch(*FreeLane());
+    WaitForCommits();
+    throw;
+  }
+  added_lsn_ = end_lsn;
+  return true;
+}
+
+// Once nothing that ends before the limit can come any more, progress is brought to stand at the
+// limit itself: then whoever reads green's progress row knows that green is at that LSN exactly.
+void Batcher::StopAtLimit() {
+  const pg::Lsn stop = intake_.stop_lsn();
+  if (!stop.is_valid() || added_lsn_ >= stop || builder_.is_full()) return;
+  // Asked before the ring: what was complete by then is in it.
+  const bool is_complete = progress_.complete() >= stop;
+  const bool is_reached =
+      carried_ ? !intake_.Lets(carried_->end_lsn) : is_complete && ring_.count() == 0;
+  if (!is_reached) return;
+  auto beyond = std::move(carried_);
+  carried_ = std::make_unique<decoder::Transaction>();
+  carried_->end_lsn = stop;
+  carried_->commit_time = pg::Timestamp::From(std::chrono::system_clock::now());
+  static_cast<void>(AddCarried());  // a batch that is not full takes it
+  carried_ = std::move(beyond);
 }
 
 bool Batcher::MayDispatch() const {
@@ -66,6 +103,7 @@ bool Batcher::MayDispatch() const {
 
 Clock::time_point Batcher::NextLook() const {
   const auto now = Clock::now();
+  if (!intake_.is_open()) return now + kLimitedLook;
   const bool is_lingering = !builder_.is_empty() && barrier_ == 0 && FreeLane() != nullptr;
   return is_lingering ? opened_at_ + options_.linger : now + std::chrono::seconds(1);
 }

@@ -8,7 +8,9 @@
 
 #include "pipeline/batch_builder.h"
 #include "pipeline/commit_order.h"
+#include "pipeline/intake.h"
 #include "pipeline/lane.h"
+#include "pipeline/progress.h"
 #include "pipeline/ring.h"
 
 namespace pgteal::pipeline {
@@ -28,15 +30,19 @@ class Batcher {
   // `space`: rung after transactions were taken from the ring. `is_behind`: set by the receiver
   // while blue has more to send.
   Batcher(const BatcherOptions& options, Transactions& ring, applier::RelationMapper& mapper,
-          std::vector<std::unique_ptr<Lane>>& lanes, CommitOrder& order, Doorbell& space,
-          const std::atomic<bool>& is_behind);
+          std::vector<std::unique_ptr<Lane>>& lanes, CommitOrder& order, const Progress& progress,
+          Doorbell& space, const std::atomic<bool>& is_behind);
 
   // The thread body. Ends after Stop(), leaving undispatched transactions to the next session.
   void Run();
   void Stop();
+  // Any thread; ring() it after a change.
+  Intake& intake() { return intake_; }
 
  private:
   void TakeTransactions();
+  bool AddCarried();
+  void StopAtLimit();
   void Dispatch(Lane& lane);
   Lane* FreeLane() const;
   bool MayDispatch() const;
@@ -47,12 +53,16 @@ class Batcher {
   Transactions& ring_;
   std::vector<std::unique_ptr<Lane>>& lanes_;
   CommitOrder& order_;
+  const Progress& progress_;
   Doorbell& space_;
   const std::atomic<bool>& is_behind_;
   BatchBuilder builder_;
-  std::unique_ptr<decoder::Transaction> carried_;  // needs a batch of its own
-  Clock::time_point opened_at_{};                  // of the batch being built
-  uint64_t barrier_ = 0;  // sequence of a barrier batch that has not committed
+  Intake intake_;
+  // Taken, but not in the batch: it needs one of its own, or is past the intake's limit.
+  std::unique_ptr<decoder::Transaction> carried_;
+  pg::Lsn added_lsn_;              // end of the last transaction in a batch
+  Clock::time_point opened_at_{};  // of the batch being built
+  uint64_t barrier_ = 0;           // sequence of a barrier batch that has not committed
   uint64_t dispatched_ = 0;
   std::atomic<bool> is_stopping_ = false;
 };

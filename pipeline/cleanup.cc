@@ -85,8 +85,8 @@ void RestoreIdentities(Side& side, const std::string& name, Removed* removed) {
 void CleanSchema(Side& side, const std::string& name, Removed* removed) {
   auto& connection = side.connection;
   connection.Exec("BEGIN");
-  for (const char* table :
-       {"table_state", "event", "turn", "fence", "replica_identity", "schema_baseline"}) {
+  for (const char* table : {"table_state", "event", "turn", "fence", "replica_identity",
+                            "schema_baseline", "request"}) {
     connection.Exec(fmt::format("DELETE FROM pgteal.{} WHERE deployment = $1", table), {name});
   }
   connection.Exec("DELETE FROM pgteal.conflict WHERE slot = $1", {name});
@@ -114,6 +114,7 @@ void CleanSide(Side& side, const std::string& name, Removed* removed) {
     removed->push_back(fmt::format("event triggers on {}", side.name));
   }
   if (!applier::HasSchema(side.connection)) return;
+  applier::EnsureSchema(side.connection);  // what an older pgteal made lacks tables
   RestoreIdentities(side, name, removed);
   if (side.is_closed) {
     // What opens it is told: nothing but its operator does, after a switchover.

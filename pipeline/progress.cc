@@ -7,6 +7,7 @@ namespace pgteal::pipeline {
 Progress::Progress(pg::Lsn start, Doorbell& changed, pg::Timestamp commit_time)
     : changed_(changed),
       received_(start.value),
+      complete_(start.value),
       applied_(start.value),
       durable_(start.value),
       commit_time_(commit_time.micros) {}

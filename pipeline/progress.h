@@ -37,6 +37,9 @@ class Progress {
 
   void Received(pg::Lsn lsn) { received_.store(lsn.value, std::memory_order_relaxed); }
   pg::Lsn received() const { return {received_.load(std::memory_order_relaxed)}; }
+  // Every transaction that ends at or before it has been put into the ring.
+  void Complete(pg::Lsn lsn) { complete_.store(lsn.value, std::memory_order_release); }
+  pg::Lsn complete() const { return {complete_.load(std::memory_order_acquire)}; }
   pg::Lsn applied() const { return {applied_.load(std::memory_order_acquire)}; }
   pg::Lsn durable() const { return {durable_.load(std::memory_order_acquire)}; }
   // Commit time on blue of the last transaction committed on green.
@@ -52,6 +55,7 @@ class Progress {
 
   Doorbell& changed_;
   std::atomic<uint64_t> received_;
+  std::atomic<uint64_t> complete_;
   std::atomic<uint64_t> applied_;
   std::atomic<uint64_t> durable_;
   std::atomic<int64_t> commit_time_ = 0;

@@ -115,6 +115,10 @@ void Receiver::OnKeepalive(const decoder::Keepalive& keepalive) {
   // Within a transaction it says nothing about what is complete.
   if (assembler_.in_transaction()) return;
   keepalive_lsn_ = std::max(keepalive_lsn_, keepalive.end_lsn);
+  // No transaction is on its way to the ring while frames are read.
+  const pg::Lsn until = options_.until_lsn;
+  progress_.Complete(std::max(progress_.complete(),
+                              until.is_valid() ? std::min(until, keepalive_lsn_) : keepalive_lsn_));
   if (options_.until_lsn.is_valid() && keepalive.end_lsn >= options_.until_lsn) {
     has_reached_end_ = true;
   }

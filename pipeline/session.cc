@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "applier/errors.h"
@@ -10,6 +11,7 @@
 #include "pg/catalog.h"
 #include "pg/error.h"
 #include "pg/sqlstate.h"
+#include "pipeline/source_identity.h"
 
 namespace pgteal::pipeline {
 namespace {
@@ -54,11 +56,12 @@ Session::End Session::Run(const std::atomic<bool>& stop, const Watch& watch) {
     apply_->Tick();
     LookAtSource();
     LookAtSchema();
+    LookAtRequests();
     watch({.progress = apply_->progress(),
            .source_lsn = source_lsn_,
            .ring_bytes = apply_->ring().bytes(),
            .application_name = {}});
-    supervisor_.wake().Wait(Clock::now() + kTick);
+    supervisor_.wake().Wait(std::min(Clock::now() + kTick, requests_->next_look()));
   }
   const bool is_done = receiver_->is_done();
   Finish();
@@ -77,31 +80,13 @@ void Session::Connect() {
 pg::Lsn Session::CheckSource() {
   const auto identity = stream_->IdentifySystem();
   auto& green = apply_->green();
-  const auto known = green.Exec(
-      "SELECT source_system_identifier, source_timeline, source_database FROM pgteal.deployment"
-      " WHERE name = $1",
-      {deployment_.name});
   // Before the progress: a process that streams at this moment moves the slot after it.
   const auto slot = pg::FindSlot(*blue_, deployment_.name);
   const auto progress = applier::ReadProgress(green, deployment_.name);
-  if (known.is_empty() || !progress) {
+  RequireKnownSource(green, deployment_.name, identity);
+  if (!progress) {
     throw pg::Refused(fmt::format("green holds no deployment {}", deployment_.name),
                       "It was cleaned up: start anew.");
-  }
-  if (known.Text(0, 0) != identity.system_identifier || known.Text(0, 2) != identity.database) {
-    throw pg::Refused(
-        fmt::format("blue is another server or database than deployment {} began with: system "
-                    "identifier {} instead of {}, database {} instead of {}",
-                    deployment_.name, identity.system_identifier, known.Text(0, 0),
-                    identity.database, known.Text(0, 2)),
-        "Point --source at the server that the deployment was made for, or use another --name.");
-  }
-  if (known.Int(0, 1) != identity.timeline) {
-    throw pg::Refused(
-        fmt::format("blue is on timeline {}, the deployment began on {}: it was promoted or "
-                    "restored, and green may hold transactions that this blue never had",
-                    identity.timeline, known.Int(0, 1)),
-        "Compare blue and green; reload, or begin a new deployment.");
   }
   // Whoever took over may hold the slot for ever: that is not what to wait for.
   if (state_.generation && progress->generation != *state_.generation) {
@@ -183,6 +168,8 @@ void Session::StartThreads() {
           .resume_lsn = resume_lsn, .until_lsn = state_.until_lsn, .feedback = options_.feedback},
       *stream_, *assembler_, apply_->ring(), apply_->progress(), wake_receiver_);
   apply_->Start(receiver_->is_behind());
+  requests_ = std::make_unique<Requests>(apply_->green(), deployment_.name, apply_->intake(),
+                                         apply_->progress());
   receiver_thread_ = supervisor_.Start([this] { receiver_->Run(); });
   guard_.Start();
 }
@@ -205,6 +192,14 @@ void Session::LookAtSource() {
 void Session::LookAtSchema() {
   const uint64_t count = receiver_->announcement_count();
   if (std::exchange(announcement_count_, count) != count) guard_.LookSoon();
+}
+
+void Session::LookAtRequests() {
+  try {
+    requests_->Tick();
+  } catch (const pg::Interrupted&) {
+    // A lane failed while green was asked. Its error is what ends the session.
+  }
 }
 
 // Stops everything in order: no new batches, the batches in hand commit, what they made durable is

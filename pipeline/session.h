@@ -11,6 +11,7 @@
 #include "pipeline/apply_stage.h"
 #include "pipeline/options.h"
 #include "pipeline/receiver.h"
+#include "pipeline/requests.h"
 #include "pipeline/schema_guard.h"
 #include "pipeline/spool.h"
 #include "pipeline/supervisor.h"
@@ -57,6 +58,7 @@ class Session {
   void StartThreads();
   void LookAtSource();
   void LookAtSchema();
+  void LookAtRequests();
   void Finish();
   bool WantsBinary();
 
@@ -74,6 +76,7 @@ class Session {
   std::unique_ptr<Receiver> receiver_;
   SchemaGuard guard_;
   uint64_t announcement_count_ = 0;  // of the receiver, when last asked
+  std::unique_ptr<Requests> requests_;
   pg::Lsn source_lsn_;
   Clock::time_point next_source_look_{};
   std::jthread receiver_thread_;  // last, so that it ends first

@@ -108,6 +108,7 @@ int main(int argc, char** argv) {
   pgteal::tools::AddSwitchover(&app, &exit_code);
   pgteal::tools::AddRollback(&app, &exit_code);
   pgteal::tools::AddSyncSequences(&app, &exit_code);
+  pgteal::tools::AddVerify(&app, &exit_code);
   pgteal::tools::AddCapture(&app, &exit_code);
   pgteal::tools::AddInspect(&app, &exit_code);
   pgteal::tools::AddReplay(&app, &exit_code);

@@ -17,6 +17,7 @@ void AddRun(CLI::App* app, int* exit_code);
 void AddStatus(CLI::App* app, int* exit_code);
 void AddSwitchover(CLI::App* app, int* exit_code);
 void AddSyncSequences(CLI::App* app, int* exit_code);
+void AddVerify(CLI::App* app, int* exit_code);
 
 }  // namespace pgteal::tools
 

@@ -76,7 +76,8 @@ void Summary::PrintJson(const pipeline::FrameReader& reader, std::ostream& out) 
   json["tables"] = Json::array();
   for (const auto& [name, counts] : tables_) {
     Json table = {{"schema", name.first}, {"table", name.second}};
-    for (const auto kind : kTableKinds) table[decoder::KindName(kind)] = counts[static_cast<size_t>(kind)];
+    for (const auto kind : kTableKinds)
+      table[decoder::KindName(kind)] = counts[static_cast<size_t>(kind)];
     json["tables"].push_back(std::move(table));
   }
   out << json.dump() << '\n';

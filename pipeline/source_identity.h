@@ -1,0 +1,18 @@
+#ifndef PGTEAL_PIPELINE_SOURCE_IDENTITY_H_
+#define PGTEAL_PIPELINE_SOURCE_IDENTITY_H_
+
+#include <string>
+
+#include "pg/connection.h"
+#include "pg/replication.h"
+
+namespace pgteal::pipeline {
+
+// Throws Refused unless `identity` is the blue that green's deployment began with: same server,
+// same database, same timeline.
+void RequireKnownSource(pg::Connection& green, const std::string& deployment,
+                        const pg::SystemIdentity& identity);
+
+}  // namespace pgteal::pipeline
+
+#endif  // PGTEAL_PIPELINE_SOURCE_IDENTITY_H_

@@ -1,0 +1,140 @@
+#include "pipeline/verify_sql.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace pgteal::pipeline {
+namespace {
+
+// A function takes a hundred arguments at most.
+constexpr size_t kConcatArgumentsMax = 90;
+constexpr const char* kSeparator = "E'\\x01'";
+
+using Parts = std::vector<std::string>;
+
+// Where encodings differ, so do lengths.
+Parts TextParts(const VerifyColumn& column, Side side, TextHash hash) {
+  const std::string name = column.Sql(side);
+  if (hash == TextHash::kMd5) {
+    return {fmt::format("ROW({}{})", name, column.text == ColumnText::kTrimmed ? "::text" : "")};
+  }
+  switch (column.text) {
+    case ColumnText::kPlain:
+      return {name, kSeparator};
+    case ColumnText::kMeasured:
+      return {fmt::format("octet_length({})", name), "':'", name};
+    case ColumnText::kTrimmed:
+      return {fmt::format("octet_length({}::text)", name), "':'", name + "::text"};
+    case ColumnText::kRecord:
+      break;
+  }
+  return {fmt::format("ROW({})", name)};
+}
+
+std::string Join(const Parts& parts, size_t begin, size_t end) {
+  std::string list;
+  for (size_t i = begin; i < end; ++i) list += (i == begin ? "" : ", ") + parts[i];
+  return list;
+}
+
+// concat() prints values as their output functions do; a cast to text may not.
+std::string Concat(const Parts& parts) {
+  if (parts.empty()) return "''";
+  std::string text;
+  for (size_t at = 0; at < parts.size(); at += kConcatArgumentsMax) {
+    const size_t end = std::min(parts.size(), at + kConcatArgumentsMax);
+    text += fmt::format("{}concat({})", at == 0 ? "" : " || ", Join(parts, at, end));
+  }
+  return text;
+}
+
+std::string HashOf(const std::string& text, TextHash hash) {
+  if (hash == TextHash::kNative)
+    return fmt::format("hashtextextended(({}) COLLATE \"C\", 0)", text);
+  return fmt::format("('x' || left(md5(convert_to({}, 'UTF8')), 16))::bit(64)::int8", text);
+}
+
+std::string KeyHashOf(const VerifyColumn& column, Side side, TextHash hash) {
+  const std::string name = column.Sql(side);
+  switch (column.hash) {
+    case KeyHash::kInteger:
+      if (hash == TextHash::kNative) return fmt::format("hashint8extended({}::int8, 0)", name);
+      break;
+    case KeyHash::kText:
+      return HashOf(name + "::text", hash);
+    case KeyHash::kUuid:
+      if (hash == TextHash::kNative) return fmt::format("uuid_hash_extended({}, 0)", name);
+      break;
+    case KeyHash::kRecord:
+      break;
+  }
+  return HashOf(Concat(TextParts(column, side, hash)), hash);
+}
+
+std::string List(const std::vector<uint32_t>& numbers) {
+  std::string list;
+  for (const uint32_t number : numbers) list += (list.empty() ? "" : ",") + std::to_string(number);
+  return list;
+}
+
+}  // namespace
+
+VerifySql::VerifySql(const VerifyTable& table, Side side, TextHash hash, uint32_t buckets)
+    : table_(table), side_(side), mask_(buckets - 1) {
+  Parts parts;
+  for (const auto& column : table.columns) {
+    const Parts own = TextParts(column, side, hash);
+    parts.insert(parts.end(), own.begin(), own.end());
+    column_hashes_ += (column_hashes_.empty() ? "" : ", ") + HashOf(Concat(own), hash);
+  }
+  row_hash_ = HashOf(Concat(parts), hash);
+  for (const size_t at : table.key) {
+    bucket_hash_ += (bucket_hash_.empty() ? "" : " # ") + KeyHashOf(table.columns[at], side, hash);
+  }
+  if (bucket_hash_.empty()) bucket_hash_ = row_hash_;
+}
+
+std::string VerifySql::From(const VerifyUnit& unit, const std::optional<PageRange>& pages) const {
+  std::string sql = fmt::format(" FROM {}{}", unit.is_plain ? "ONLY " : "", unit.qualified);
+  sql += table_.row_filter.empty() ? " WHERE true" : " WHERE (" + table_.row_filter + ")";
+  if (!pages) return sql;
+  sql += fmt::format(" AND ctid >= '({},0)'::tid", pages->begin);
+  if (pages->end) sql += fmt::format(" AND ctid < '({},0)'::tid", *pages->end);
+  return sql;
+}
+
+std::string VerifySql::Buckets(const VerifyUnit& unit,
+                               const std::optional<PageRange>& pages) const {
+  // OFFSET 0 keeps the hashes from being computed again by the outer query.
+  const bool is_keyed = !table_.key.empty();
+  return fmt::format(
+      "SELECT {} & {}, count(*), sum(h) FROM (SELECT {} AS h{}{} OFFSET 0) AS rows GROUP BY 1",
+      is_keyed ? "k" : "h", mask_, row_hash_, is_keyed ? ", " + bucket_hash_ + " AS k" : "",
+      From(unit, pages));
+}
+
+std::string VerifySql::Rows(const VerifyUnit& unit, const std::optional<PageRange>& pages,
+                            const std::vector<uint32_t>& buckets) const {
+  std::string keys;
+  for (const size_t at : table_.key) keys += ", " + table_.columns[at].Sql(side_);
+  return fmt::format(
+      "SELECT {}, tableoid::oid, ctid, xmin, ARRAY[{}]::int8[]{}{} AND ({}) & {} = ANY ('{{{}}}')",
+      row_hash_, column_hashes_, keys, From(unit, pages), bucket_hash_, mask_, List(buckets));
+}
+
+std::string LockUnitSql(const VerifyUnit& unit) {
+  std::string oids;
+  std::string filenodes;
+  for (const auto& [oid, filenode] : unit.filenodes) {
+    oids += (oids.empty() ? "" : ",") + std::to_string(oid);
+    filenodes += (filenodes.empty() ? "" : ",") + std::to_string(filenode);
+  }
+  return fmt::format(
+      "LOCK TABLE {}{} IN ACCESS SHARE MODE; SELECT coalesce(bool_and(pg_relation_filenode(u.oid)"
+      " IS NOT DISTINCT FROM nullif(u.node, 0)), true)"
+      " FROM unnest('{{{}}}'::oid[], '{{{}}}'::oid[]) AS u(oid, node)",
+      unit.is_plain ? "ONLY " : "", unit.qualified, oids, filenodes);
+}
+
+}  // namespace pgteal::pipeline

@@ -1,0 +1,33 @@
+#include "pipeline/intake.h"
+
+#include <gtest/gtest.h>
+
+namespace pgteal::pipeline {
+namespace {
+
+TEST(Intake, IsClosedOnceTheBatcherHasSeenIt) {
+  Intake intake;
+  EXPECT_TRUE(intake.is_open());
+  EXPECT_TRUE(intake.Lets({1000}));
+  intake.Close();
+  EXPECT_FALSE(intake.is_closed());
+  EXPECT_TRUE(intake.lets_nothing());
+  intake.Look();
+  EXPECT_TRUE(intake.is_closed());
+  intake.Open();
+  EXPECT_FALSE(intake.lets_nothing());
+}
+
+TEST(Intake, LetsWhatEndsAtTheLimitAndNothingBehindIt) {
+  Intake intake;
+  EXPECT_FALSE(intake.stop_lsn().is_valid());
+  intake.OpenUntil({100});
+  EXPECT_TRUE(intake.Lets({100}));
+  EXPECT_FALSE(intake.Lets({101}));
+  EXPECT_EQ(intake.stop_lsn(), pg::Lsn{100});
+  intake.Close();
+  EXPECT_FALSE(intake.stop_lsn().is_valid());
+}
+
+}  // namespace
+}  // namespace pgteal::pipeline
