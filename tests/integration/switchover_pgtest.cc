@@ -261,6 +261,18 @@ TEST_F(SwitchoverTest, APreparedTransactionIsRefusedAtTheGuardrailsAndBehindTheF
   db_.blue().Exec("ROLLBACK PREPARED 'p'");
 }
 
+TEST_F(SwitchoverTest, VerifyAsksForAFreshComparisonThatFoundNothing) {
+  EXPECT_EQ(Turn({"--verify"}), 3) << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("the two sides were never compared"));
+  db_.green().Exec("INSERT INTO ledger VALUES (66, 6, 'not on blue')");
+  EXPECT_EQ(Pgteal({"verify"}), 4) << Log();
+  EXPECT_EQ(Turn({"--verify"}), 3) << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("found differences"));
+  db_.green().Exec("DELETE FROM ledger");
+  EXPECT_EQ(Pgteal({"verify"}), 0) << Log();
+  EXPECT_EQ(Turn({"--verify"}), 0) << Log();
+}
+
 TEST_F(SwitchoverTest, WithoutAWayBackThereIsNoRollback) {
   ASSERT_EQ(Turn({"--no-way-back"}), 0) << Log();
   EXPECT_EQ(db_.green().Scalar("SELECT count(*) FROM pg_replication_slots"), "0");

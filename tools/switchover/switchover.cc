@@ -16,6 +16,7 @@
 #include "pipeline/read_only.h"
 #include "pipeline/sequence_copy.h"
 #include "pipeline/table_state.h"
+#include "pipeline/verify.h"
 #include "pipeline/way_back.h"
 #include "tools/cli/exit_codes.h"
 #include "tools/switchover/preparation.h"
@@ -31,6 +32,8 @@ using std::chrono::milliseconds;
 constexpr uint64_t kLagAtFenceMax = 1 << 20;
 constexpr milliseconds kLagLook{20};
 constexpr milliseconds kStreamWait{3000};
+// What --verify takes for fresh.
+constexpr std::chrono::hours kVerifyAgeMax{24};
 // Undoing goes on until it is done; so often it is tried again when a server is away.
 constexpr milliseconds kUndoPause{500};
 constexpr milliseconds kUndoLog{5000};
@@ -170,6 +173,7 @@ void Switchover::CheckGuardrails() {
                                     objections.front().what),
                         objections.front().fix);
     }
+    if (options_.verify) RequireVerified();
     if (pooler_) pooler_->Check(oriented_.target);
     for (const auto& concern : FindConcerns(*from_, *to_, fence_)) {
       report_.warnings.push_back(concern);
@@ -195,6 +199,22 @@ void Switchover::AddChecks(std::vector<Objection>* objections) {
   for (const auto& result : UnansweredOf(results)) {
     report_.warnings.push_back(
         fmt::format("{} {}: could not be asked ({})", result.id, result.title, result.reason));
+  }
+}
+
+void Switchover::RequireVerified() {
+  const auto last = pipeline::LastVerify(*to_, oriented_.name);
+  if (!last) throw pg::Refused("the two sides were never compared", "Run `pgteal verify` first.");
+  if (!last->is_equal || last->is_filtered) {
+    throw pg::Refused(last->is_equal ? "the last `pgteal verify` left tables out"
+                                     : "the last `pgteal verify` found differences",
+                      "Run it again, for all tables; --repair mends rows.");
+  }
+  if (last->age > kVerifyAgeMax) {
+    throw pg::Refused(
+        fmt::format("the last `pgteal verify` is {} hours old",
+                    std::chrono::duration_cast<std::chrono::hours>(last->age).count()),
+        "Run it again.");
   }
 }
 

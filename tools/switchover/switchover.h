@@ -35,6 +35,7 @@ struct SwitchoverOptions {
   PoolerOptions pooler;                  // without a conninfo: none
   std::vector<std::string> leave_roles;  // the fence leaves them alone
   std::set<std::string> skip_checks;     // ids of `pgteal check` that do not count
+  bool verify = false;                   // refuse without a fresh comparison that found nothing
   bool way_back = true;                  // arm the stream in the other direction
   bool analyze = true;                   // before the fence, tables without statistics
   bool refresh_matviews = true;          // before the fence
@@ -59,6 +60,7 @@ class Switchover {
   void Connect();
   void CheckGuardrails();
   void AddChecks(std::vector<Objection>* objections);
+  void RequireVerified();
   void WaitForStream();
   void Prepare();
   void CatchUp();

@@ -93,6 +93,9 @@ void AddFlags(CLI::App* verb, SwitchoverFlags* flags) {
           "--leave-role", options.leave_roles,
           "A role whose login and sessions the fence leaves alone (monitoring); repeatable")
       ->type_name("ROLE");
+  verb->add_flag("--verify", options.verify,
+                 "Refuse unless `pgteal verify` compared all tables within the last 24 hours and "
+                 "found nothing");
   verb->add_option("--skip-check", flags->skip_checks,
                    "A guardrail that does not count (its id in `pgteal check`); repeatable")
       ->type_name("ID");
