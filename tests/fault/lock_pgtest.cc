@@ -60,7 +60,7 @@ TEST_F(LockOrder, ALaterLaneGivesWayToAnEarlierOneBehindAStranger) {
       {"--log-level", "debug", "run", "--copy", "none", "--lanes", "2", "--batch-rows", "1"});
   ASSERT_TRUE(pgteal->WaitForLog("streaming slot="));
   ASSERT_TRUE(db_.WaitCaughtUp());
-  Sql holder(db_.GreenInfo());
+  Sql holder = db_.GreenWriter();
   holder.Exec("BEGIN; SELECT * FROM one FOR UPDATE");
   db_.blue().Exec("UPDATE one SET v = 1; INSERT INTO two VALUES (1)");
   EXPECT_TRUE(
@@ -69,7 +69,7 @@ TEST_F(LockOrder, ALaterLaneGivesWayToAnEarlierOneBehindAStranger) {
   EXPECT_TRUE(WaitGreen(
       "SELECT count(*) > 0 FROM pg_locks WHERE relation = 'two'::regclass AND granted AND mode = "
       "'RowExclusiveLock'"));
-  Sql stranger(db_.GreenInfo());
+  Sql stranger = db_.GreenWriter();
   stranger.Send("BEGIN; LOCK TABLE two; COMMIT");
   EXPECT_TRUE(WaitGreen(IsWaiting(stranger)));
   holder.Exec("ROLLBACK");
@@ -81,7 +81,7 @@ TEST_F(LockOrder, ALaterLaneGivesWayToAnEarlierOneBehindAStranger) {
 
 TEST_F(Lock, StrangersQueueUpBetweenTheLanes) {
   Run();
-  Sql stranger(db_.GreenInfo());
+  Sql stranger = db_.GreenWriter();
   for (int i = 0; i < 40 && !HasFailure(); ++i) {
     // Granted once those before it have ended; the lanes behind it wait.
     const std::string table = i % 2 == 0 ? "accounts" : "keyed";
@@ -120,7 +120,7 @@ TEST_F(Lock, AnIndexThatOnlyGreenHasMakesLanesWaitForEachOther) {
 
 TEST_F(Lock, StrangersLockRowsAndTablesOfGreen) {
   Run();
-  Sql stranger(db_.GreenInfo());
+  Sql stranger = db_.GreenWriter();
   for (const char* const lock :
        {"SELECT * FROM accounts WHERE id <= 5 FOR UPDATE", "SELECT * FROM documents FOR UPDATE",
         "LOCK TABLE log IN ACCESS EXCLUSIVE MODE", "LOCK TABLE two_unique IN SHARE MODE",
@@ -138,7 +138,7 @@ TEST_F(Lock, StrangersLockRowsAndTablesOfGreen) {
 
 TEST_F(Lock, DeadlocksWithStrangersAreSettledWhoeverIsTheVictim) {
   Run();
-  Sql stranger(db_.GreenInfo());
+  Sql stranger = db_.GreenWriter();
   for (int i = 0; i < 6 && !HasFailure(); ++i) {
     // Long or short: the one whose patience ends first finds the deadlock and is rolled back.
     stranger.Exec(std::string("SET deadlock_timeout = ") + (i % 2 == 0 ? "'20s'" : "'10ms'"));
@@ -153,7 +153,7 @@ TEST_F(Lock, DeadlocksWithStrangersAreSettledWhoeverIsTheVictim) {
 
 TEST_F(Lock, GreenIsReindexedAndRewrittenMeanwhile) {
   Run();
-  Sql keeper(db_.GreenInfo());
+  Sql keeper = db_.GreenWriter();
   for (const char* const work :
        {"VACUUM FULL accounts", "REINDEX TABLE keyed", "CLUSTER documents USING documents_pkey",
         "ALTER TABLE accounts ALTER balance TYPE numeric", "REINDEX TABLE CONCURRENTLY two_unique",

@@ -14,8 +14,10 @@ constexpr const char* kCatalog =
     " || ' ' || (SELECT count(*) FROM pg_namespace) || ' ' || (SELECT count(*) FROM pg_proc)"
     " || ' ' || (SELECT count(*) FROM pg_replication_origin)"
     " || ' ' || (SELECT count(*) FROM pg_event_trigger)"
-    " || ' ' || (SELECT string_agg(rolname || rolcanlogin::text, ',' ORDER BY rolname) FROM pg_roles)"
-    " || ' ' || (SELECT string_agg(relname || relreplident::text, ',' ORDER BY relname) FROM pg_class"
+    " || ' ' || (SELECT string_agg(rolname || rolcanlogin::text, ',' ORDER BY rolname)"
+    " FROM pg_roles)"
+    " || ' ' || (SELECT string_agg(relname || relreplident::text, ',' ORDER BY relname)"
+    " FROM pg_class"
     " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace)"
     " || ' ' || (SELECT count(*) FROM pg_db_role_setting AS s JOIN pg_database AS d"
     " ON d.oid = s.setdatabase WHERE d.datname = current_database())";

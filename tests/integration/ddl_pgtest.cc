@@ -170,7 +170,7 @@ TEST_P(GreensMaintenance, HoldsTheStreamUpButDoesNotEndIt) {
   ASSERT_TRUE(db_.WaitCaughtUp());
   const char* walsender = "SELECT active_pid FROM pg_replication_slots WHERE slot_name = 'pgteal'";
   const std::string pid = blue().Scalar(walsender);
-  Sql keeper(db_.GreenInfo());
+  Sql keeper = db_.GreenWriter();
   keeper.Exec(std::string("BEGIN; ") + GetParam().sql);
   Insert(301, 600);
   blue().Exec("UPDATE t SET a = 0 WHERE id > 250");

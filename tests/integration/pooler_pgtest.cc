@@ -66,9 +66,9 @@ class PoolerTest : public TurnTest {
               " ON CONFLICT DO NOTHING;\n";
     script.close();
     return std::make_unique<Process>(ProcessOptions{
-        .argv = {ClientProgram("pgbench").string(), "-n", "-c", "4", "-T", std::to_string(duration_s),
-                 "-R", "400", "-f", (folder_ / "script.sql").string(), "-h", "127.0.0.1", "-p",
-                 std::to_string(port_), "-U", "shop", db_.name()},
+        .argv = {ClientProgram("pgbench").string(), "-n", "-c", "4", "-T",
+                 std::to_string(duration_s), "-R", "400", "-f", (folder_ / "script.sql").string(),
+                 "-h", "127.0.0.1", "-p", std::to_string(port_), "-U", "shop", db_.name()},
         .stdout_path = folder_ / "bench"});
   }
 

@@ -96,7 +96,7 @@ TEST(SettingsOfBlue, AShortSenderTimeoutSurvivesALockOnGreen) {
   ASSERT_TRUE(db.WaitCaughtUp());
   const char* walsender = "SELECT active_pid FROM pg_replication_slots WHERE slot_name = 'pgteal'";
   const std::string pid = db.blue().Scalar(walsender);
-  Sql keeper(db.GreenInfo());
+  Sql keeper = db.GreenWriter();
   keeper.Exec("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE");
   // More than every buffer on the way holds.
   for (int i = 0; i < 30; ++i) {

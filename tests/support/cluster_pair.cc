@@ -11,6 +11,8 @@
 namespace pgteal::tests {
 namespace {
 
+constexpr const char* kMayWrite = "SET default_transaction_read_only = off";
+
 int FromEnv(const char* name, int otherwise) {
   const char* text = std::getenv(name);
   return text == nullptr ? otherwise : std::atoi(text);
@@ -135,11 +137,16 @@ testing::AssertionResult DatabasePair::WaitCaughtUp(std::chrono::milliseconds ti
 
 testing::AssertionResult DatabasePair::Equal() { return CompareTables(BlueInfo(), GreenInfo()); }
 
+Sql DatabasePair::GreenWriter() const {
+  Sql session(GreenInfo());
+  session.Exec(kMayWrite);
+  return session;
+}
+
 Sql& DatabasePair::Live(std::optional<Sql>& session, const std::string& conninfo) {
   if (!session || !session->IsAlive()) {
     session.emplace(conninfo);
-    // Green is read-only for everybody who does not say otherwise, from its bootstrap on.
-    session->Exec("SET default_transaction_read_only = off");
+    session->Exec(kMayWrite);
   }
   return *session;
 }

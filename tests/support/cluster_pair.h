@@ -53,6 +53,9 @@ class DatabasePair {
   Sql& blue() { return Live(blue_, BlueInfo()); }
   Sql& green() { return Live(green_, GreenInfo()); }
   void ExecBoth(const std::string& sql);
+  // One more session on green that may write: green is read-only for everybody who does not say
+  // otherwise, from its bootstrap on.
+  Sql GreenWriter() const;
 
   const std::string& name() const { return name_; }
   std::string BlueInfo() const { return clusters_.blue().ConnInfo(name_); }

@@ -3,14 +3,22 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <chrono>
+
 #include "pg/catalog.h"
+#include "pg/error.h"
 #include "pg/quote.h"
 #include "pipeline/table_state.h"
+#include "pipeline/verify.h"
+#include "tools/check/check.h"
 
 namespace pgteal::tools {
 namespace {
 
 using Objections = std::vector<Objection>;
+
+// What --verify takes for fresh.
+constexpr std::chrono::hours kVerifyAgeMax{24};
 
 constexpr const char* kOwnsDatabaseSql =
     "SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database()";
@@ -129,6 +137,43 @@ std::vector<std::string> FindConcerns(pg::Connection& from, pg::Connection& to,
         "{} materialized views hold what they held at their last refresh", matviews.Int(0, 0)));
   }
   return concerns;
+}
+
+void AddCheckResults(pg::Connection& from, pg::Connection& to, const pipeline::Deployment& oriented,
+                     const std::set<std::string>& skip, std::vector<Objection>* objections,
+                     std::vector<std::string>* warnings) {
+  CheckOptions options;
+  options.name = oriented.name;
+  options.phase = CheckPhase::kSwitchover;
+  options.source = oriented.source;
+  options.skip = skip;
+  const auto results = RunChecks(&from, &to, options);
+  for (const auto& result : FatalOf(results)) {
+    for (const auto& finding : result.findings) {
+      objections->push_back({fmt::format("{} {}: {}", result.id, result.title, finding.object),
+                             finding.fix.empty() ? result.advice : finding.fix});
+    }
+  }
+  for (const auto& result : UnansweredOf(results)) {
+    warnings->push_back(
+        fmt::format("{} {}: could not be asked ({})", result.id, result.title, result.reason));
+  }
+}
+
+void RequireVerified(pg::Connection& to, const std::string& deployment) {
+  const auto last = pipeline::LastVerify(to, deployment);
+  if (!last) throw pg::Refused("the two sides were never compared", "Run `pgteal verify` first.");
+  if (!last->is_equal || last->is_filtered) {
+    throw pg::Refused(last->is_equal ? "the last `pgteal verify` left tables out"
+                                     : "the last `pgteal verify` found differences",
+                      "Run it again, for all tables; --repair mends rows.");
+  }
+  if (last->age > kVerifyAgeMax) {
+    throw pg::Refused(
+        fmt::format("the last `pgteal verify` is {} hours old",
+                    std::chrono::duration_cast<std::chrono::hours>(last->age).count()),
+        "Run it again.");
+  }
 }
 
 }  // namespace pgteal::tools

@@ -1,6 +1,7 @@
 #ifndef PGTEAL_TOOLS_SWITCHOVER_GUARDRAILS_H_
 #define PGTEAL_TOOLS_SWITCHOVER_GUARDRAILS_H_
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,13 @@ struct Objection {
 std::vector<Objection> FindObjections(pg::Connection& from, pg::Connection& to,
                                       const pipeline::Deployment& oriented,
                                       const pipeline::FenceOptions& fence);
+// The same checks as `pgteal check`, in the words of a switchover: what is fatal at this point, and
+// what could not be asked.
+void AddCheckResults(pg::Connection& from, pg::Connection& to, const pipeline::Deployment& oriented,
+                     const std::set<std::string>& skip, std::vector<Objection>* objections,
+                     std::vector<std::string>* warnings);
+// Throws Refused unless the last `pgteal verify` is fresh, of all tables, and found nothing.
+void RequireVerified(pg::Connection& to, const std::string& deployment);
 // What does not forbid it and should be known.
 std::vector<std::string> FindConcerns(pg::Connection& from, pg::Connection& to,
                                       const pipeline::FenceOptions& fence);

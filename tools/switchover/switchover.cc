@@ -16,7 +16,6 @@
 #include "pipeline/read_only.h"
 #include "pipeline/sequence_copy.h"
 #include "pipeline/table_state.h"
-#include "pipeline/verify.h"
 #include "pipeline/way_back.h"
 #include "tools/cli/exit_codes.h"
 #include "tools/switchover/preparation.h"
@@ -32,8 +31,6 @@ using std::chrono::milliseconds;
 constexpr uint64_t kLagAtFenceMax = 1 << 20;
 constexpr milliseconds kLagLook{20};
 constexpr milliseconds kStreamWait{3000};
-// What --verify takes for fresh.
-constexpr std::chrono::hours kVerifyAgeMax{24};
 // Undoing goes on until it is done; so often it is tried again when a server is away.
 constexpr milliseconds kUndoPause{500};
 constexpr milliseconds kUndoLog{5000};
@@ -164,7 +161,10 @@ void Switchover::CheckGuardrails() {
   Step("guardrails", [this] {
     WaitForStream();
     auto objections = FindObjections(*from_, *to_, oriented_, fence_);
-    if (objections.empty()) AddChecks(&objections);
+    if (objections.empty()) {
+      AddCheckResults(*from_, *to_, oriented_, options_.skip_checks, &objections,
+                      &report_.warnings);
+    }
     for (const auto& objection : objections) {
       spdlog::error("guardrail: {}. {}", objection.what, objection.fix);
     }
@@ -173,49 +173,13 @@ void Switchover::CheckGuardrails() {
                                     objections.front().what),
                         objections.front().fix);
     }
-    if (options_.verify) RequireVerified();
+    if (options_.verify) RequireVerified(*to_, oriented_.name);
     if (pooler_) pooler_->Check(oriented_.target);
     for (const auto& concern : FindConcerns(*from_, *to_, fence_)) {
       report_.warnings.push_back(concern);
     }
     for (const auto& concern : report_.warnings) spdlog::warn("{}", concern);
   });
-}
-
-// The same checks as `pgteal check`, in the words of a switchover.
-void Switchover::AddChecks(std::vector<Objection>* objections) {
-  CheckOptions options;
-  options.name = oriented_.name;
-  options.phase = CheckPhase::kSwitchover;
-  options.source = oriented_.source;
-  options.skip = options_.skip_checks;
-  const auto results = RunChecks(from_.get(), to_.get(), options);
-  for (const auto& result : FatalOf(results)) {
-    for (const auto& finding : result.findings) {
-      objections->push_back({fmt::format("{} {}: {}", result.id, result.title, finding.object),
-                             finding.fix.empty() ? result.advice : finding.fix});
-    }
-  }
-  for (const auto& result : UnansweredOf(results)) {
-    report_.warnings.push_back(
-        fmt::format("{} {}: could not be asked ({})", result.id, result.title, result.reason));
-  }
-}
-
-void Switchover::RequireVerified() {
-  const auto last = pipeline::LastVerify(*to_, oriented_.name);
-  if (!last) throw pg::Refused("the two sides were never compared", "Run `pgteal verify` first.");
-  if (!last->is_equal || last->is_filtered) {
-    throw pg::Refused(last->is_equal ? "the last `pgteal verify` left tables out"
-                                     : "the last `pgteal verify` found differences",
-                      "Run it again, for all tables; --repair mends rows.");
-  }
-  if (last->age > kVerifyAgeMax) {
-    throw pg::Refused(
-        fmt::format("the last `pgteal verify` is {} hours old",
-                    std::chrono::duration_cast<std::chrono::hours>(last->age).count()),
-        "Run it again.");
-  }
 }
 
 // A run that has just turned round, or that reconnects, is there in a moment.

@@ -15,7 +15,6 @@
 #include "pipeline/fence.h"
 #include "pipeline/options.h"
 #include "pipeline/turn.h"
-#include "tools/check/check.h"
 #include "tools/switchover/drain.h"
 #include "tools/switchover/guardrails.h"
 #include "tools/switchover/hook.h"
@@ -59,8 +58,6 @@ class Switchover {
  private:
   void Connect();
   void CheckGuardrails();
-  void AddChecks(std::vector<Objection>* objections);
-  void RequireVerified();
   void WaitForStream();
   void Prepare();
   void CatchUp();
