@@ -22,6 +22,7 @@ Batcher::Batcher(const BatcherOptions& options, Transactions& ring, applier::Rel
       space_(space),
       is_behind_(is_behind),
       builder_(options.limits, mapper),
+      intake_(ring.not_empty()),
       added_lsn_(progress.applied()) {}
 
 void Batcher::Stop() {

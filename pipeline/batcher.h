@@ -36,7 +36,7 @@ class Batcher {
   // The thread body. Ends after Stop(), leaving undispatched transactions to the next session.
   void Run();
   void Stop();
-  // Any thread; ring() it after a change.
+  // Main thread.
   Intake& intake() { return intake_; }
 
  private:

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "pg/lsn.h"
+#include "pipeline/doorbell.h"
 
 namespace pgteal::pipeline {
 
@@ -14,10 +15,13 @@ namespace pgteal::pipeline {
 // thread decides; the batcher obeys, and says when it does.
 class Intake {
  public:
-  void Open() { limit_.store(kOpen, std::memory_order_release); }
-  void Close() { limit_.store(kClosed, std::memory_order_release); }
+  // `batcher`: what it waits on; borrowed.
+  explicit Intake(Doorbell& batcher) : batcher_(batcher) {}
+
+  void Open() { Set(kOpen); }
+  void Close() { Set(kClosed); }
   // Nothing that ends after it; and progress comes to stand at it, even if nothing ends there.
-  void OpenUntil(pg::Lsn lsn) { limit_.store(lsn.value, std::memory_order_release); }
+  void OpenUntil(pg::Lsn lsn) { Set(lsn.value); }
 
   bool is_open() const { return limit() == kOpen; }
   // The batcher has seen Close(): nothing more leaves the ring.
@@ -37,8 +41,12 @@ class Intake {
   static constexpr uint64_t kOpen = std::numeric_limits<uint64_t>::max();
   static constexpr uint64_t kClosed = 0;
 
+  void Set(uint64_t limit) {
+    if (limit_.exchange(limit, std::memory_order_acq_rel) != limit) batcher_.Ring();
+  }
   uint64_t limit() const { return limit_.load(std::memory_order_acquire); }
 
+  Doorbell& batcher_;
   std::atomic<uint64_t> limit_ = kOpen;
   std::atomic<uint64_t> seen_ = kOpen;
 };

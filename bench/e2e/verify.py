@@ -75,8 +75,9 @@ def set_up(pair, rows):
     pair.green.sql("CREATE DATABASE app")
     for sql in TABLES.values():
         pair.blue.sql(sql.format(rows=rows), "app")
+        pair.green.sql(sql.split(";")[0], "app")
     run = [os.environ.get("PGTEAL", servers.PGTEAL), "run", "--source", pair.blue.conninfo("app"), "--target",
-           pair.green.conninfo("app"), "--pg-bin", servers.bin_of(pair.blue.version)]
+           pair.green.conninfo("app"), "--copy", "data"]
     subprocess.run(run + ["--until-caught-up"], check=True, stderr=subprocess.DEVNULL)
     both(pair, lambda side: side.sql("VACUUM (ANALYZE, FREEZE)", "app"))
     return subprocess.Popen(run, stderr=subprocess.DEVNULL)

@@ -293,5 +293,22 @@ TEST_F(VerifyVerb, RefusesWhatCannotBeComparedAndEndsCleanly) {
   Verify(2, {"--jobs", "0"});
 }
 
+TEST_F(VerifyVerb, AfterASwitchoverBlueIsComparedWithGreen) {
+  ExecBoth("CREATE TABLE t (id int PRIMARY KEY, v text)");
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  Start();
+  const auto switchover = db_.Pgteal({"switchover"});
+  ASSERT_EQ(switchover->WaitExit(), 0) << switchover->Log();
+  Sql green_now(db_.GreenInfo());
+  green_now.Exec("INSERT INTO t SELECT g, 'v' FROM generate_series(1, 10) AS g");
+  const Json report = Verify(0);
+  EXPECT_EQ(report.at("source"), "green");
+  EXPECT_EQ(Table(report, "t").at("blue_rows"), 10);
+  Sql blue_now(db_.BlueInfo());
+  blue_now.Exec("SET default_transaction_read_only = off");
+  blue_now.Exec("DELETE FROM t WHERE id = 3");
+  EXPECT_THAT(Differences(Verify(4), "t"), ElementsAre(R"(missing{"id":"3"})"));
+}
+
 }  // namespace
 }  // namespace pgteal::tests

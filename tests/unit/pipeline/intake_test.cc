@@ -6,7 +6,8 @@ namespace pgteal::pipeline {
 namespace {
 
 TEST(Intake, IsClosedOnceTheBatcherHasSeenIt) {
-  Intake intake;
+  Doorbell batcher;
+  Intake intake(batcher);
   EXPECT_TRUE(intake.is_open());
   EXPECT_TRUE(intake.Lets({1000}));
   intake.Close();
@@ -19,7 +20,8 @@ TEST(Intake, IsClosedOnceTheBatcherHasSeenIt) {
 }
 
 TEST(Intake, LetsWhatEndsAtTheLimitAndNothingBehindIt) {
-  Intake intake;
+  Doorbell batcher;
+  Intake intake(batcher);
   EXPECT_FALSE(intake.stop_lsn().is_valid());
   intake.OpenUntil({100});
   EXPECT_TRUE(intake.Lets({100}));
