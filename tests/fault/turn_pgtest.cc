@@ -133,7 +133,7 @@ TEST_F(SwitchoverFault, ARunThatStartsUndoesWhatAKilledToolLeft) {
 }
 
 TEST_F(SwitchoverFault, BlueGoesDownAfterAnyStep) {
-  for (const std::string phase : {"prepare", "fence", "drain", "prove", "sequences", "arm"}) {
+  for (const auto& phase : kBefore) {
     SCOPED_TRACE(phase);
     const int code = TurnWith(phase, [this](const std::string& go) {
       db_.clusters().blue().Stop(PgCluster::StopMode::kImmediate);
@@ -152,7 +152,7 @@ TEST_F(SwitchoverFault, BlueGoesDownAfterAnyStep) {
 }
 
 TEST_F(SwitchoverFault, GreenGoesDownAfterAnyStep) {
-  for (const std::string phase : {"prepare", "fence", "drain", "prove", "sequences", "arm"}) {
+  for (const auto& phase : kBefore) {
     SCOPED_TRACE(phase);
     const int code = TurnWith(phase, [this](const std::string& go) {
       db_.clusters().green().Stop(PgCluster::StopMode::kImmediate);

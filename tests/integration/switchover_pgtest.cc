@@ -177,6 +177,15 @@ TEST_F(SwitchoverTest, GuardrailsNameWhatIsWrong) {
   EXPECT_THAT(Log(), testing::HasSubstr("blue takes the writes already"));
 }
 
+TEST_F(SwitchoverTest, AChangeOfBluesSchemaThatGreenLacksIsInTheWayUntilGreenHasIt) {
+  const std::string change = "ALTER TABLE ledger ADD COLUMN extra int";
+  db_.blue().Exec(change);
+  ExpectRefused("extra");
+  db_.green().Exec(change);
+  // The watch over the schema may have noticed the first change and not yet the second.
+  EXPECT_TRUE(WaitUntil([this] { return Turn() == 0; }, seconds(40))) << Log();
+}
+
 TEST_F(SwitchoverTest, ARoleWithoutTheRightToCloseOthersIsRefusedUnlessTheyAreLeftAlone) {
   db_.blue().Exec("CREATE ROLE modest LOGIN REPLICATION; GRANT ALL ON ledger TO modest");
   tool_ = db_.PgtealVia(db_.BlueInfo() + " user=modest", "", {"switchover"});
