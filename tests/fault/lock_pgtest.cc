@@ -142,7 +142,7 @@ TEST_F(Lock, DeadlocksWithStrangersAreSettledWhoeverIsTheVictim) {
   for (int i = 0; i < 6 && !HasFailure(); ++i) {
     // Long or short: the one whose patience ends first finds the deadlock and is rolled back.
     stranger.Exec(std::string("SET deadlock_timeout = ") + (i % 2 == 0 ? "'20s'" : "'10ms'"));
-    stranger.Exec("BEGIN; SELECT * FROM documents FOR UPDATE");
+    ASSERT_NO_FATAL_FAILURE(BeginWith(stranger, "SELECT * FROM documents FOR UPDATE"));
     EXPECT_TRUE(WaitForWaiter(stranger));
     stranger.Failure("SELECT * FROM accounts FOR UPDATE; LOCK TABLE log, keyed, full_rows");
     stranger.Exec("ROLLBACK");
