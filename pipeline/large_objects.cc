@@ -75,25 +75,37 @@ size_t CopyLargeObjects(pg::Connection& blue, pg::Connection& green, const DumpO
   return static_cast<size_t>(objects.rows());
 }
 
-size_t CopyChangedLargeObjects(pg::Connection& blue, pg::Connection& green) {
+LargeObjectChanges FindLargeObjectChanges(pg::Connection& blue, pg::Connection& green) {
   std::map<std::string, std::string> on_green;
   const auto targets = green.Exec(kContentsSql);
   for (int i = 0; i < targets.rows(); ++i) on_green[targets.String(i, 0)] = targets.String(i, 1);
   const auto sources = blue.Exec(kContentsSql);
-  if (sources.is_empty() && on_green.empty()) return 0;
-  size_t touched = 0;
-  green.Exec("BEGIN");
+  LargeObjectChanges changes;
   for (int i = 0; i < sources.rows(); ++i) {
-    const std::string oid = sources.String(i, 0);
-    const auto known = on_green.extract(oid);
-    if (!known.empty() && known.mapped() == sources.Text(i, 1)) continue;
-    MakeEmpty(blue, green, oid, known.empty());
-    CopyBytes(blue, green, oid);
-    ++touched;
+    const auto known = on_green.extract(sources.String(i, 0));
+    if (known.empty()) {
+      changes.missing.push_back(sources.String(i, 0));
+    } else if (known.mapped() != sources.Text(i, 1)) {
+      changes.different.push_back(sources.String(i, 0));
+    }
   }
-  for (const auto& left : on_green) green.Exec("SELECT lo_unlink($1::oid)", {left.first});
+  for (const auto& left : on_green) changes.extra.push_back(left.first);
+  return changes;
+}
+
+size_t CopyChangedLargeObjects(pg::Connection& blue, pg::Connection& green) {
+  const auto changes = FindLargeObjectChanges(blue, green);
+  if (changes.count() == 0) return 0;
+  green.Exec("BEGIN");
+  for (const auto* oids : {&changes.missing, &changes.different}) {
+    for (const auto& oid : *oids) {
+      MakeEmpty(blue, green, oid, oids == &changes.missing);
+      CopyBytes(blue, green, oid);
+    }
+  }
+  for (const auto& oid : changes.extra) green.Exec("SELECT lo_unlink($1::oid)", {oid});
   green.Exec("COMMIT");
-  return touched + on_green.size();
+  return changes.count();
 }
 
 }  // namespace pgteal::pipeline

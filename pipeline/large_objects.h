@@ -2,6 +2,8 @@
 #define PGTEAL_PIPELINE_LARGE_OBJECTS_H_
 
 #include <cstddef>
+#include <string>
+#include <vector>
 
 #include "pg/connection.h"
 #include "pipeline/schema_dump.h"
@@ -13,6 +15,16 @@ namespace pgteal::pipeline {
 // later has to be copied again at a switchover. Green's are removed first. Returns their number.
 size_t CopyLargeObjects(pg::Connection& blue, pg::Connection& green, const DumpOptions& options);
 
+// What happened to blue's large objects since they were copied, by their oids. Both sides are read
+// completely.
+struct LargeObjectChanges {
+  std::vector<std::string> missing;  // on green
+  std::vector<std::string> different;
+  std::vector<std::string> extra;  // on green
+
+  size_t count() const { return missing.size() + different.size() + extra.size(); }
+};
+LargeObjectChanges FindLargeObjectChanges(pg::Connection& blue, pg::Connection& green);
 // Brings green's large objects to blue's as they are now: those that differ, are missing or too
 // many. Owners only when they are made. Returns how many it touched. Both sides are read
 // completely.

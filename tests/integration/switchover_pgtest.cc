@@ -91,6 +91,8 @@ TEST_F(SwitchoverTest, LargeObjectsThatChangedSinceTheLoadComeAlong) {
   db_.blue().Exec(
       "SELECT lo_put(4001, 3, 'IT'), lo_unlink(4002), lo_from_bytea(4003, repeat('x', "
       "3000000)::bytea)");
+  ASSERT_EQ(Pgteal({"switchover", "--dry-run"}), 0) << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("3 large objects changed since they were copied"));
   ASSERT_EQ(Turn(), 0) << Log();
   const std::string contents =
       "SELECT oid, md5(lo_get(oid)) FROM pg_largeobject_metadata ORDER BY oid";

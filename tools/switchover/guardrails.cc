@@ -8,6 +8,7 @@
 #include "pg/catalog.h"
 #include "pg/error.h"
 #include "pg/quote.h"
+#include "pipeline/large_objects.h"
 #include "pipeline/table_state.h"
 #include "pipeline/verify.h"
 #include "tools/check/check.h"
@@ -130,6 +131,13 @@ std::vector<std::string> FindConcerns(pg::Connection& from, pg::Connection& to,
     concerns.push_back(
         fmt::format("{} foreign tables: check their servers and user mappings on the new side",
                     lost.Int(0, 1)));
+  }
+  const size_t objects = pipeline::FindLargeObjectChanges(from, to).count();
+  if (objects > 0) {
+    concerns.push_back(fmt::format(
+        "{} large objects changed since they were copied: what still differs is copied behind the "
+        "fence",
+        objects));
   }
   const auto matviews = to.Exec("SELECT count(*) FROM pg_matviews WHERE ispopulated");
   if (matviews.Int(0, 0) > 0) {
