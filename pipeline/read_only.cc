@@ -48,4 +48,15 @@ void UnsetReadOnly(pg::Connection& green, const std::string& deployment) {
                                      : " RESET default_transaction_read_only"));
 }
 
+void MakeWritable(pg::Connection& green, const std::string& deployment) {
+  UnsetReadOnly(green, deployment);
+  const auto left = green.Exec(
+      "SELECT FROM pg_db_role_setting AS s CROSS JOIN unnest(s.setconfig) AS c(setting)"
+      " WHERE s.setrole = 0 AND s.setdatabase = (SELECT oid FROM pg_database"
+      " WHERE datname = current_database())"
+      " AND starts_with(c.setting, 'default_transaction_read_only=')"
+      " AND split_part(c.setting, '=', 2)::boolean");
+  if (!left.is_empty()) green.Exec(Alter(green) + " RESET default_transaction_read_only");
+}
+
 }  // namespace pgteal::pipeline

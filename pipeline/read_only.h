@@ -13,6 +13,9 @@ namespace pgteal::pipeline {
 void SetReadOnly(pg::Connection& green, const std::string& deployment);
 // Undoes it: new sessions write again.
 void UnsetReadOnly(pg::Connection& green, const std::string& deployment);
+// When green takes over: new sessions write, even if its operator had made it read-only by hand
+// before we came.
+void MakeWritable(pg::Connection& green, const std::string& deployment);
 
 }  // namespace pgteal::pipeline
 

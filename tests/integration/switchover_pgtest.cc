@@ -346,5 +346,12 @@ TEST_F(SwitchoverTest, CleanupAfterASwitchoverRemovesTheWayBackAndLeavesBlueClos
   EXPECT_TRUE(Admits(db_.GreenInfo()));
 }
 
+TEST_F(TurnTest, AGreenThatWasMadeReadOnlyByHandBeforehandIsOpenedAllTheSame) {
+  db_.green().Exec("ALTER DATABASE " + db_.name() + " SET default_transaction_read_only = on");
+  ASSERT_NO_FATAL_FAILURE(StartRun());
+  ASSERT_EQ(Turn(), 0) << Log();
+  ExpectOneSideOpen();
+}
+
 }  // namespace
 }  // namespace pgteal::tests
