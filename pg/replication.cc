@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 #include <libpq-fe.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -13,6 +15,10 @@
 
 namespace pgteal::pg {
 namespace {
+
+// Up to this round trip a small window costs no throughput: 64 KiB a millisecond.
+constexpr uint32_t kNearMicros = 1000;
+constexpr int kNearWindowBytes = 64 * 1024;
 
 SessionOptions AsReplication(SessionOptions options) {
   options.replication = true;
@@ -32,7 +38,9 @@ std::string PlainLiteral(std::string_view text) {
 }  // namespace
 
 ReplicationConnection::ReplicationConnection(const ConnInfo& info, const SessionOptions& options)
-    : connection_(info, AsReplication(options)) {}
+    : connection_(info, AsReplication(options)) {
+  KeepWindowSmall();
+}
 
 ReplicationConnection::~ReplicationConnection() { PQfreemem(payload_); }
 
@@ -112,10 +120,17 @@ void ReplicationConnection::Stop() noexcept {
   PQflush(connection_.get());
 }
 
-void ReplicationConnection::SetLowWaterMark(int bytes) {
-  if (bytes == low_water_mark_) return;
-  low_water_mark_ = bytes;
-  setsockopt(PQsocket(connection_.get()), SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
+// A walsender flushes every change. As long as our window is open each becomes a packet of its own;
+// once it is full they collect in the sender's buffer and leave together. So to a near server the
+// window is kept small. A far one needs a large window, and its packets collect in the network
+// card. Has to be set before data flows: shrinking a window that the sender has seen stalls it.
+void ReplicationConnection::KeepWindowSmall() {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  const int socket = PQsocket(connection_.get());
+  if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return;  // a Unix socket
+  if (info.tcpi_rtt > kNearMicros) return;
+  setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &kNearWindowBytes, sizeof kNearWindowBytes);
 }
 
 bool ReplicationConnection::is_unix_socket() const {

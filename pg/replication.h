@@ -64,16 +64,14 @@ class ReplicationConnection {
   // CopyDone, so that the walsender ends and the slot is free at once. Never throws.
   void Stop() noexcept;
 
-  // The socket wakes its reader only once this many bytes are there (SO_RCVLOWAT); 1 for at once.
-  // No effect on Unix sockets.
-  void SetLowWaterMark(int bytes);
   bool is_unix_socket() const;
   Connection& session() { return connection_; }
 
  private:
+  void KeepWindowSmall();
+
   Connection connection_;
   char* payload_ = nullptr;
-  int low_water_mark_ = 1;
 };
 
 }  // namespace pgteal::pg

@@ -4,7 +4,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <thread>
 #include <utility>
 #include <variant>
 
@@ -24,12 +23,6 @@ constexpr milliseconds kTick{100};
 constexpr milliseconds kSlotWait{15'000};
 // The walsender gets so long to end the stream when asked to, so that the slot is free after us.
 constexpr milliseconds kEndWait{10'000};
-// So much in so long means that blue has a backlog.
-constexpr milliseconds kBehindWindow{50};
-constexpr size_t kBehindBytes = 64 * 1024;
-constexpr int kLowWaterMarkBytes = 32 * 1024;
-constexpr milliseconds kLowWaterWait{3};
-constexpr milliseconds kNap{1};
 constexpr const char* kObjectInUse = "55006";
 // What the text of values depends on.
 constexpr const char* kSettings[] = {"DateStyle", "IntervalStyle", "extra_float_digits",
@@ -74,6 +67,7 @@ void Capture::Open(const std::atomic<bool>& stop) {
   blue_ = std::make_unique<pg::Connection>(deployment_.source, session("source"));
   PreparePublication(*blue_, deployment_, {});
   stream_ = std::make_unique<pg::ReplicationConnection>(deployment_.source, session("capture"));
+  pace_.emplace(StreamPaceOptions{}, *stream_);
   const auto identity = stream_->IdentifySystem();
   slot_ = PrepareSlot();
   const auto slot = pg::FindSlot(*blue_, slot_);
@@ -202,7 +196,7 @@ bool Capture::ReadSome() {
 }
 
 void Capture::OnFrame(std::string_view payload) {
-  window_bytes_ += payload.size();
+  pace_->Count(payload.size());
   const auto frame = decoder::ReadStreamFrame(payload);
   if (const auto* data = std::get_if<decoder::XLogData>(&frame)) {
     feedback_->Received(data->start_lsn);
@@ -251,24 +245,10 @@ void Capture::SendStatus(Clock::time_point now) {
   }
 }
 
-// While blue has a backlog, being woken for every change would cost it and us more than the
-// changes.
 void Capture::Wait() {
   const auto now = Clock::now();
-  // By rate, not by what is there at once: who keeps up finds one change at a time.
-  if (now - window_began_ >= kBehindWindow) {
-    is_behind_ = window_bytes_ >= kBehindBytes;
-    window_began_ = now;
-    window_bytes_ = 0;
-  }
-  if (is_behind_ && stream_->is_unix_socket()) {
-    // Unix sockets know no low-water mark; a nap before reading has the same effect.
-    std::this_thread::sleep_for(kNap);
-  }
-  stream_->SetLowWaterMark(is_behind_ ? kLowWaterMarkBytes : 1);
-  stream_->WaitReadable(std::min(feedback_->next_due(), now + (is_behind_ ? kLowWaterWait : kTick)),
-                        -1);
-  stream_->ConsumeInput();
+  pace_->Measure(now);
+  pace_->Wait(std::min(feedback_->next_due(), now + kTick), -1);
 }
 
 void Capture::Finish() {

@@ -13,6 +13,7 @@
 #include "pipeline/feedback.h"
 #include "pipeline/frame_writer.h"
 #include "pipeline/options.h"
+#include "pipeline/stream_pace.h"
 #include "pipeline/stream_position.h"
 
 namespace pgteal::pipeline {
@@ -90,9 +91,7 @@ class Capture {
   uint64_t synced_messages_ = 0;
   size_t unsynced_bytes_ = 0;
   // Whether blue sends faster than it is worth to be woken for.
-  bool is_behind_ = false;
-  size_t window_bytes_ = 0;
-  Clock::time_point window_began_{};
+  std::optional<StreamPace> pace_;
   Clock::time_point last_sync_{};
   Clock::time_point last_mark_{};
 };

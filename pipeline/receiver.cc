@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <thread>
 #include <utility>
 #include <variant>
 
@@ -14,6 +13,8 @@ namespace {
 
 // Frames taken before the timers are looked at again.
 constexpr int kFramesAtOnce = 1000;
+// An idle thread looks at its timers so often.
+constexpr std::chrono::milliseconds kLook{500};
 
 }  // namespace
 
@@ -28,7 +29,7 @@ Receiver::Receiver(const ReceiverOptions& options, pg::ReplicationConnection& st
       wake_(wake),
       feedback_(options.feedback, options.resume_lsn),
       passed_on_(options.resume_lsn),
-      is_unix_socket_(stream.is_unix_socket()) {}
+      pace_(options.pace, stream) {}
 
 void Receiver::Stop() {
   is_stopping_.store(true, std::memory_order_release);
@@ -42,7 +43,7 @@ void Receiver::Run() {
     AdvanceIdle(now);
     CheckDone();
     WakeBatcher();
-    MeasureRate(now);
+    pace_.Measure(now);
     SendStatus(now);
     if (step != Step::kMoved) Wait(step);
   }
@@ -71,7 +72,7 @@ Receiver::Step Receiver::ReadSome() {
 }
 
 void Receiver::OnFrame(std::string_view payload) {
-  window_bytes_ += payload.size();
+  pace_.Count(payload.size());
   progress_.counters.received_bytes.fetch_add(payload.size(), std::memory_order_relaxed);
   const auto frame = decoder::ReadStreamFrame(payload);
   if (const auto* data = std::get_if<decoder::XLogData>(&frame)) {
@@ -170,31 +171,14 @@ void Receiver::WakeBatcher() {
   ring_.not_empty().Ring();
 }
 
-// By rate, not by what is there at once: a receiver that keeps up finds one change at a time.
-void Receiver::MeasureRate(Clock::time_point now) {
-  if (now - window_start_ < options_.behind_window) return;
-  is_behind_.store(window_bytes_ >= options_.behind_bytes, std::memory_order_relaxed);
-  window_bytes_ = 0;
-  window_start_ = now;
-}
-
 void Receiver::Wait(Step step) {
-  const auto now = Clock::now();
-  auto deadline = std::min(feedback_.next_due(), now + std::chrono::milliseconds(500));
+  const auto deadline = std::min(feedback_.next_due(), Clock::now() + kLook);
   if (step == Step::kBlocked) {
     wake_.Wait(deadline);
     return;
   }
-  const bool is_behind = is_behind_.load(std::memory_order_relaxed);
-  if (is_behind && is_unix_socket_) {
-    // Unix sockets know no low-water mark; a nap before reading has the same effect.
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  stream_.SetLowWaterMark(is_behind ? options_.low_water_mark_bytes : 1);
-  if (is_behind) deadline = std::min(deadline, now + options_.low_water_wait);
-  stream_.WaitReadable(deadline, wake_.fd());
+  pace_.Wait(deadline, wake_.fd());
   wake_.Clear();
-  stream_.ConsumeInput();
 }
 
 }  // namespace pgteal::pipeline

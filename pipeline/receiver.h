@@ -12,6 +12,7 @@
 #include "pipeline/feedback.h"
 #include "pipeline/progress.h"
 #include "pipeline/ring.h"
+#include "pipeline/stream_pace.h"
 
 namespace pgteal::pipeline {
 
@@ -21,14 +22,7 @@ struct ReceiverOptions {
   FeedbackOptions feedback;
   // An idle stream's position is persisted on green this often, so that blue can drop its WAL.
   std::chrono::milliseconds idle_advance_interval{1000};
-  // Blue counts as having a backlog while it sends more than this within a window. Far above what a
-  // busy application writes, far below what a walsender can send.
-  std::chrono::milliseconds behind_window{20};
-  size_t behind_bytes = 96 * 1024;
-  // While behind, the socket wakes us only with this much, which spares blue's walsender and us a
-  // context switch per change.
-  int low_water_mark_bytes = 32 * 1024;
-  std::chrono::milliseconds low_water_wait{3};
+  StreamPaceOptions pace;
 };
 
 // Reads blue's stream: socket -> frame -> message -> transaction -> ring, and tells blue our
@@ -45,7 +39,7 @@ class Receiver {
   // The thread body. Ends after Stop() with the last status sent. Throws what ends the session.
   void Run();
   void Stop();
-  const std::atomic<bool>& is_behind() const { return is_behind_; }
+  const std::atomic<bool>& is_behind() const { return pace_.is_behind(); }
   // Tables announced by blue; grows when one of them has changed.
   uint64_t announcement_count() const {
     return announcement_count_.load(std::memory_order_relaxed);
@@ -66,7 +60,6 @@ class Receiver {
   void AdvanceIdle(Clock::time_point now);
   void SendStatus(Clock::time_point now);
   void WakeBatcher();
-  void MeasureRate(Clock::time_point now);
   void Wait(Step step);
 
   const ReceiverOptions options_;
@@ -81,10 +74,7 @@ class Receiver {
   pg::Lsn keepalive_lsn_;  // everything before it has been received
   Clock::time_point last_advance_{};
   bool has_pushed_ = false;  // since the batcher was woken
-  size_t window_bytes_ = 0;
-  Clock::time_point window_start_{};
-  const bool is_unix_socket_;
-  std::atomic<bool> is_behind_ = false;
+  StreamPace pace_;
   std::atomic<uint64_t> announcement_count_ = 0;
   bool has_reached_end_ = false;  // nothing more is to be received
   std::atomic<bool> is_done_ = false;

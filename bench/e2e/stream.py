@@ -26,7 +26,8 @@ class Sampler(threading.Thread):
         self.servers, self.seen, self.first, self.done = servers, {}, {}, threading.Event()
 
     def run(self):
-        while not self.done.wait(0.1):
+        is_first = True
+        while is_first or not self.done.wait(0.1):
             for server in self.servers:
                 for pid, title in server.backends().items():
                     try:
@@ -34,8 +35,9 @@ class Sampler(threading.Thread):
                     except OSError:
                         continue
                     key = (server.name, pid)
-                    self.first.setdefault(key, used if not self.seen else 0.0)
+                    self.first.setdefault(key, used if is_first else 0.0)
                     self.seen[key] = (title, used)
+            is_first = False
 
     def result(self):
         self.done.set()

@@ -56,7 +56,7 @@ def updates(size):
         f"INSERT INTO upd SELECT g, 0, 'row number ' || g || ' of the bench', now() FROM generate_series(1, {rows}) g;"
         f"VACUUM ANALYZE upd;",
         lambda blue, db: blue.sql(loop(f"UPDATE upd SET a = a + 1, c = clock_timestamp() WHERE id = ANY"
-                                       f" (SELECT 1 + (i * 100 + g) * 7919 % {rows} FROM generate_series(1, 100) g);",
+                                       f" (SELECT 1 + (i * 100 + g)::bigint * 7919 % {rows} FROM generate_series(1, 100) g);",
                                        count), db), (1.5, 1.8))
 
 

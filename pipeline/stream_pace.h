@@ -1,0 +1,50 @@
+#ifndef PGTEAL_PIPELINE_STREAM_PACE_H_
+#define PGTEAL_PIPELINE_STREAM_PACE_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+
+#include "pg/replication.h"
+#include "pipeline/doorbell.h"
+
+namespace pgteal::pipeline {
+
+struct StreamPaceOptions {
+  // Blue counts as having a backlog while it sends more than this within a window. Far above what a
+  // busy application writes, far below what a walsender can send.
+  std::chrono::milliseconds window{20};
+  size_t backlog_bytes = 96 * 1024;
+  // While there is a backlog a dry socket is left alone for so long. The walsender sends every
+  // change by itself; with our small receive window full, its changes collect in its own send
+  // buffer and leave together, which costs both sides a fraction (bench/README.md).
+  std::chrono::milliseconds nap{10};
+  // A Unix socket holds few small messages before it blocks the walsender.
+  std::chrono::milliseconds unix_nap{1};
+};
+
+// When to look at blue's stream again. By rate, not by what is there at once: a reader that keeps up
+// finds one change at a time. The receiving thread; is_behind() is read by any.
+class StreamPace {
+ public:
+  StreamPace(const StreamPaceOptions& options, pg::ReplicationConnection& stream);
+
+  void Count(size_t bytes) { window_bytes_ += bytes; }
+  void Measure(Clock::time_point now);
+  // Until the stream has something, `wake_fd` (-1 for none) rings or `deadline` passes; while blue
+  // has a backlog, a nap. Then takes in what the socket holds.
+  void Wait(Clock::time_point deadline, int wake_fd);
+  const std::atomic<bool>& is_behind() const { return is_behind_; }
+
+ private:
+  const StreamPaceOptions options_;
+  pg::ReplicationConnection& stream_;
+  const std::chrono::milliseconds nap_;
+  size_t window_bytes_ = 0;
+  Clock::time_point window_start_{};
+  std::atomic<bool> is_behind_ = false;
+};
+
+}  // namespace pgteal::pipeline
+
+#endif  // PGTEAL_PIPELINE_STREAM_PACE_H_
