@@ -42,6 +42,12 @@ std::unique_ptr<Transaction> Assembler::Feed(std::string_view message, pg::Lsn l
   return std::visit([this, raw](auto& typed) { return On(raw, typed); }, decoded);
 }
 
+void Assembler::Restart() {
+  open_.reset();
+  stream_ = nullptr;
+  streamed_.clear();
+}
+
 void Assembler::AddChange(RawMessage raw) {
   if (stream_ != nullptr) {
     stream_->AddChange(raw);

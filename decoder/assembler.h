@@ -27,7 +27,7 @@ struct AssemblerOptions {
 // Messages of one START_REPLICATION -> whole transactions, in the order of their commits. Borrows
 // `logs`. Used by the receiver thread only; the transactions it returns are independent of it and
 // may outlive it. Any ProtocolError it throws (the caller adds the LSN) ends the session: the
-// assembler is not usable afterwards, nor is it for another START_REPLICATION.
+// assembler is not usable afterwards.
 class Assembler {
  public:
   Assembler(AssemblerOptions options, MessageLogs& logs);
@@ -35,6 +35,10 @@ class Assembler {
   // Takes the next message, which came with `lsn`, and returns the transaction it completes, else
   // null. Nothing refers to `message` afterwards.
   std::unique_ptr<Transaction> Feed(std::string_view message, pg::Lsn lsn);
+
+  // What follows comes from another START_REPLICATION, or from a call that begins anew:
+  // transactions that are not complete come again from their beginning.
+  void Restart();
 
   // Between Begin and Commit, or between Stream Start and Stream Stop.
   bool in_transaction() const { return open_.has_value() || stream_ != nullptr; }

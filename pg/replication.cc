@@ -63,16 +63,25 @@ CreatedSlot ReplicationConnection::CreateSlot(const std::string& slot, bool temp
   return {.consistent_point = result.LsnAt(0, 1), .snapshot = result.String(0, 2)};
 }
 
+std::vector<std::pair<std::string, std::string>> PluginOptions(const StreamOptions& options) {
+  std::vector<std::pair<std::string, std::string>> named = {
+      {"proto_version", std::to_string(options.proto_version)},
+      {"publication_names", QuoteIdentifier(options.publication)}};
+  if (options.binary) named.emplace_back("binary", "true");
+  if (options.streaming) named.emplace_back("streaming", "on");
+  if (options.messages) named.emplace_back("messages", "true");
+  if (options.origin_none) named.emplace_back("origin", "none");
+  return named;
+}
+
 void ReplicationConnection::StartReplication(const StreamOptions& options, Lsn start) {
-  std::string sql =
-      fmt::format("START_REPLICATION SLOT {} LOGICAL {} (proto_version '{}', publication_names {}",
-                  QuoteIdentifier(options.slot), start, options.proto_version,
-                  PlainLiteral(QuoteIdentifier(options.publication)));
-  if (options.binary) sql += ", binary 'true'";
-  if (options.streaming) sql += ", streaming 'on'";
-  if (options.messages) sql += ", messages 'true'";
-  if (options.origin_none) sql += ", origin 'none'";
-  const Result result = connection_.Exec(sql + ")");
+  std::string arguments;
+  for (const auto& [name, value] : PluginOptions(options)) {
+    arguments += fmt::format("{}{} {}", arguments.empty() ? "" : ", ", name, PlainLiteral(value));
+  }
+  const Result result =
+      connection_.Exec(fmt::format("START_REPLICATION SLOT {} LOGICAL {} ({})",
+                                   QuoteIdentifier(options.slot), start, arguments));
   if (PQresultStatus(result.get()) != PGRES_COPY_BOTH) {
     throw ProtocolError("the server did not begin streaming");
   }

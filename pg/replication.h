@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "pg/connection.h"
 #include "pg/lsn.h"
@@ -34,6 +36,10 @@ struct StreamOptions {
   bool messages = true;      // version 14+
   bool origin_none = false;  // version 16+: only changes that were not replicated to blue
 };
+
+// The options as pgoutput takes them, name and value: of START_REPLICATION and of
+// pg_logical_slot_get_binary_changes().
+std::vector<std::pair<std::string, std::string>> PluginOptions(const StreamOptions& options);
 
 // A walsender session. Receiver thread only, except before it starts.
 class ReplicationConnection {

@@ -5,6 +5,9 @@
 
 namespace pgteal::pg {
 
+// object_in_use: a slot that somebody else reads, say.
+inline constexpr const char* kObjectInUse = "55006";
+
 // What to do about a server's error. The only place that decides between retry and stop.
 enum class Verdict {
   kRetry,  // transient: start again from the durable LSN, with back-off

@@ -9,6 +9,7 @@
 
 #include "decoder/stream_frame.h"
 #include "pg/error.h"
+#include "pg/sqlstate.h"
 #include "pipeline/bootstrap.h"
 
 namespace pgteal::pipeline {
@@ -23,7 +24,6 @@ constexpr milliseconds kTick{100};
 constexpr milliseconds kSlotWait{15'000};
 // The walsender gets so long to end the stream when asked to, so that the slot is free after us.
 constexpr milliseconds kEndWait{10'000};
-constexpr const char* kObjectInUse = "55006";
 // What the text of values depends on.
 constexpr const char* kSettings[] = {"DateStyle", "IntervalStyle", "extra_float_digits",
                                      "bytea_output", "TimeZone"};
@@ -134,7 +134,7 @@ void Capture::StartStream(const std::atomic<bool>& stop) {
       stream_->StartReplication(stream, {});
       return;
     } catch (const pg::ServerError& error) {
-      if (error.sqlstate() != kObjectInUse || Clock::now() > deadline) throw;
+      if (error.sqlstate() != pg::kObjectInUse || Clock::now() > deadline) throw;
     }
     never.Wait(Clock::now() + kTick);
   }

@@ -17,6 +17,9 @@ namespace pgteal::pipeline {
 
 enum class BinaryMode : uint8_t { kAuto, kOn, kOff };
 enum class OriginMode : uint8_t { kAuto, kOff };
+// Whether a backlog is read through a copy of the slot first: when it is large, whenever there is
+// one, never.
+enum class ReadAheadMode : uint8_t { kAuto, kOn, kOff };
 // How changes of blue's schema are noticed.
 enum class DdlGuard : uint8_t { kCatalog, kEventTrigger, kOff };
 
@@ -38,6 +41,7 @@ struct StreamOptions {
   size_t lanes = 2;
   BinaryMode binary = BinaryMode::kAuto;
   OriginMode origin = OriginMode::kAuto;
+  ReadAheadMode read_ahead = ReadAheadMode::kAuto;
   DdlGuard ddl_guard = DdlGuard::kCatalog;
   applier::ConflictPolicy on_conflict = applier::ConflictPolicy::kStop;
   bool synchronous_commit = false;

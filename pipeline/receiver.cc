@@ -1,6 +1,7 @@
 #include "pipeline/receiver.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <utility>
@@ -13,6 +14,8 @@ namespace {
 
 // Frames taken before the timers are looked at again.
 constexpr int kFramesAtOnce = 1000;
+// Transactions put into the ring before the batcher is told.
+constexpr size_t kWakeAfter = 64;
 // An idle thread looks at its timers so often.
 constexpr std::chrono::milliseconds kLook{500};
 
@@ -20,7 +23,7 @@ constexpr std::chrono::milliseconds kLook{500};
 
 Receiver::Receiver(const ReceiverOptions& options, pg::ReplicationConnection& stream,
                    decoder::Assembler& assembler, Transactions& ring, Progress& progress,
-                   Doorbell& wake)
+                   Doorbell& wake, std::unique_ptr<ReadAhead> read_ahead)
     : options_(options),
       stream_(stream),
       assembler_(assembler),
@@ -29,14 +32,24 @@ Receiver::Receiver(const ReceiverOptions& options, pg::ReplicationConnection& st
       wake_(wake),
       feedback_(options.feedback, options.resume_lsn),
       passed_on_(options.resume_lsn),
-      pace_(options.pace, stream) {}
+      pace_(options.pace, stream),
+      read_ahead_(std::move(read_ahead)),
+      is_streaming_(!read_ahead_) {}
 
 void Receiver::Stop() {
   is_stopping_.store(true, std::memory_order_release);
+  if (read_ahead_) read_ahead_->Stop();
   wake_.Ring();
 }
 
 void Receiver::Run() {
+  if (read_ahead_) {
+    try {
+      ReadBacklog();
+    } catch (const pg::Interrupted&) {
+      if (!is_stopping_.load(std::memory_order_acquire)) throw;
+    }
+  }
   while (!is_stopping_.load(std::memory_order_acquire)) {
     const Step step = ReadSome();
     const auto now = Clock::now();
@@ -47,11 +60,55 @@ void Receiver::Run() {
     SendStatus(now);
     if (step != Step::kMoved) Wait(step);
   }
+  if (!is_streaming()) return;
   feedback_.Applied(progress_.applied());
   feedback_.Durable(progress_.durable());
   const auto bytes = decoder::WriteStandbyStatus(feedback_.Final());
   stream_.Send({bytes.data(), bytes.size()});
   stream_.Stop();
+}
+
+// Chunk by chunk until the rest is for the stream, which begins exactly where the last one ended.
+void Receiver::ReadBacklog() {
+  while (!has_reached_end_ && read_ahead_->OpenChunk()) {
+    if (!ReadChunk()) return;
+    read_ahead_->Confirm(progress_.durable(), false);
+    // The rest of a large transaction comes with everything before it once more, call after call.
+    if (assembler_.streamed_count() > 0) {
+      assembler_.Restart();
+      break;
+    }
+    OnPosition(read_ahead_->position());
+  }
+  if (!has_reached_end_) StartStream();
+}
+
+// False when it was stopped.
+bool Receiver::ReadChunk() {
+  while (const auto message = read_ahead_->Next()) {
+    pace_.Count(message->payload.size());
+    progress_.counters.received_bytes.fetch_add(message->payload.size(), std::memory_order_relaxed);
+    if (has_reached_end_) continue;
+    OnMessage(message->lsn, message->payload);
+    while (pending_ && !HandOver()) {
+      WakeBatcher();
+      if (is_stopping_.load(std::memory_order_acquire)) return false;
+      wake_.Wait(Clock::now() + kLook);
+    }
+    if (ring_.count() % kWakeAfter == 0) WakeBatcher();
+  }
+  WakeBatcher();
+  pace_.Measure(Clock::now());
+  return true;
+}
+
+void Receiver::StartStream() {
+  const pg::Lsn begin = read_ahead_->position();
+  read_ahead_->Close();
+  stream_.StartReplication(options_.stream, begin);
+  is_streaming_.store(true, std::memory_order_release);
+  spdlog::info("the backlog has been read ahead; streaming slot={} lsn={}", options_.stream.slot,
+               begin);
 }
 
 Receiver::Step Receiver::ReadSome() {
@@ -76,22 +133,22 @@ void Receiver::OnFrame(std::string_view payload) {
   progress_.counters.received_bytes.fetch_add(payload.size(), std::memory_order_relaxed);
   const auto frame = decoder::ReadStreamFrame(payload);
   if (const auto* data = std::get_if<decoder::XLogData>(&frame)) {
-    OnMessage(*data);
+    OnMessage(data->start_lsn, data->payload);
   } else {
     OnKeepalive(std::get<decoder::Keepalive>(frame));
   }
 }
 
-void Receiver::OnMessage(const decoder::XLogData& data) {
-  feedback_.Received(data.start_lsn);
-  progress_.Received(std::max(progress_.received(), data.start_lsn));
+void Receiver::OnMessage(pg::Lsn lsn, std::string_view message) {
+  feedback_.Received(lsn);
+  progress_.Received(std::max(progress_.received(), lsn));
   try {
-    if (auto transaction = assembler_.Feed(data.payload, data.start_lsn)) {
+    if (auto transaction = assembler_.Feed(message, lsn)) {
       OnTransaction(std::move(transaction));
       announcement_count_.store(assembler_.announcement_count(), std::memory_order_relaxed);
     }
   } catch (pg::Error& error) {
-    error.AddContext(fmt::format("stream at lsn {}", data.start_lsn));
+    error.AddContext(fmt::format("stream at lsn {}", lsn));
     throw;
   }
 }
@@ -111,18 +168,21 @@ void Receiver::OnTransaction(std::unique_ptr<decoder::Transaction> transaction) 
 
 void Receiver::OnKeepalive(const decoder::Keepalive& keepalive) {
   if (keepalive.reply_requested) feedback_.ReplyRequested();
-  feedback_.Received(keepalive.end_lsn);
-  progress_.Received(std::max(progress_.received(), keepalive.end_lsn));
+  OnPosition(keepalive.end_lsn);
+}
+
+// Blue has sent everything that was committed before it.
+void Receiver::OnPosition(pg::Lsn lsn) {
+  feedback_.Received(lsn);
+  progress_.Received(std::max(progress_.received(), lsn));
   // Within a transaction it says nothing about what is complete.
   if (assembler_.in_transaction()) return;
-  keepalive_lsn_ = std::max(keepalive_lsn_, keepalive.end_lsn);
+  keepalive_lsn_ = std::max(keepalive_lsn_, lsn);
   // No transaction is on its way to the ring while frames are read.
   const pg::Lsn until = options_.until_lsn;
   progress_.Complete(std::max(progress_.complete(),
                               until.is_valid() ? std::min(until, keepalive_lsn_) : keepalive_lsn_));
-  if (options_.until_lsn.is_valid() && keepalive.end_lsn >= options_.until_lsn) {
-    has_reached_end_ = true;
-  }
+  if (options_.until_lsn.is_valid() && lsn >= options_.until_lsn) has_reached_end_ = true;
 }
 
 bool Receiver::HandOver() {
@@ -153,10 +213,12 @@ void Receiver::AdvanceIdle(Clock::time_point now) {
 
 void Receiver::CheckDone() {
   if (!has_reached_end_ || pending_ || progress_.durable() < passed_on_) return;
+  if (!is_streaming()) read_ahead_->Confirm(progress_.durable(), true);
   is_done_.store(true, std::memory_order_release);
 }
 
 void Receiver::SendStatus(Clock::time_point now) {
+  if (!is_streaming()) return;
   feedback_.Applied(progress_.applied());
   feedback_.Durable(progress_.durable());
   if (const auto status = feedback_.Poll(now)) {

@@ -11,30 +11,34 @@
 #include "pg/replication.h"
 #include "pipeline/feedback.h"
 #include "pipeline/progress.h"
+#include "pipeline/read_ahead.h"
 #include "pipeline/ring.h"
 #include "pipeline/stream_pace.h"
 
 namespace pgteal::pipeline {
 
 struct ReceiverOptions {
-  pg::Lsn resume_lsn;  // everything that ends at or before it is on green already
-  pg::Lsn until_lsn;   // nothing that ends after it is passed on; zero for no end
+  pg::Lsn resume_lsn;        // everything that ends at or before it is on green already
+  pg::Lsn until_lsn;         // nothing that ends after it is passed on; zero for no end
+  pg::StreamOptions stream;  // what to ask of blue once the backlog has been read ahead
   FeedbackOptions feedback;
   // An idle stream's position is persisted on green this often, so that blue can drop its WAL.
   std::chrono::milliseconds idle_advance_interval{1000};
-  StreamPaceOptions pace;
+  StreamPaceOptions pace = {};
 };
 
-// Reads blue's stream: socket -> frame -> message -> transaction -> ring, and tells blue our
-// progress. Never blocks on an applier: when the ring is full it stops reading and goes on sending
-// status. One thread.
+// Reads blue's backlog, if there is one worth reading ahead, and then its stream: socket -> frame
+// -> message -> transaction -> ring, and tells blue our progress. Never blocks on an applier: when
+// the ring is full it stops reading and goes on sending status. One thread.
 class Receiver {
  public:
   using Transactions = Ring<decoder::Transaction>;
 
-  // `wake`: rung when the ring has space again, when progress moved, and by Stop().
+  // `wake`: rung when the ring has space again, when progress moved, and by Stop(). `read_ahead`:
+  // null when `stream` has been started already.
   Receiver(const ReceiverOptions& options, pg::ReplicationConnection& stream,
-           decoder::Assembler& assembler, Transactions& ring, Progress& progress, Doorbell& wake);
+           decoder::Assembler& assembler, Transactions& ring, Progress& progress, Doorbell& wake,
+           std::unique_ptr<ReadAhead> read_ahead);
 
   // The thread body. Ends after Stop() with the last status sent. Throws what ends the session.
   void Run();
@@ -44,15 +48,21 @@ class Receiver {
   uint64_t announcement_count() const {
     return announcement_count_.load(std::memory_order_relaxed);
   }
+  // False while the backlog is read ahead.
+  bool is_streaming() const { return is_streaming_.load(std::memory_order_acquire); }
   // Everything up to until_lsn has been received and is durable on green.
   bool is_done() const { return is_done_.load(std::memory_order_acquire); }
 
  private:
   enum class Step : uint8_t { kMoved, kBlocked, kIdle };
 
+  void ReadBacklog();
+  bool ReadChunk();
+  void StartStream();
+  void OnPosition(pg::Lsn lsn);
   Step ReadSome();
   void OnFrame(std::string_view payload);
-  void OnMessage(const decoder::XLogData& data);
+  void OnMessage(pg::Lsn lsn, std::string_view message);
   void OnKeepalive(const decoder::Keepalive& keepalive);
   void OnTransaction(std::unique_ptr<decoder::Transaction> transaction);
   bool HandOver();
@@ -75,6 +85,9 @@ class Receiver {
   Clock::time_point last_advance_{};
   bool has_pushed_ = false;  // since the batcher was woken
   StreamPace pace_;
+  // Not null while the stream has not begun.
+  const std::unique_ptr<ReadAhead> read_ahead_;
+  std::atomic<bool> is_streaming_;
   std::atomic<uint64_t> announcement_count_ = 0;
   bool has_reached_end_ = false;  // nothing more is to be received
   std::atomic<bool> is_done_ = false;

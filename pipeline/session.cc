@@ -22,6 +22,11 @@ using std::chrono::milliseconds;
 constexpr milliseconds kTick{50};
 // Blue's WAL position is asked for the lag display only.
 constexpr milliseconds kSourceLook{1000};
+// A stream that stays so far behind for so long is given up for reading ahead.
+constexpr uint64_t kFarBehindBytes = uint64_t{256} << 20;
+constexpr milliseconds kFarBehindWait{5000};
+constexpr milliseconds kReadAheadPause{60'000};
+constexpr const char* kReadAheadPart = "read-ahead";
 
 }  // namespace
 
@@ -51,8 +56,10 @@ Session::End Session::Run(const std::atomic<bool>& stop, const Watch& watch) {
   guard_.Prepare();
   StartStream(progress_lsn);
   StartThreads();
+  behind_since_ = Clock::now();
+  bool is_behind = false;
   while (!stop.load(std::memory_order_acquire) && !supervisor_.has_failed() &&
-         !receiver_->is_done()) {
+         !receiver_->is_done() && !is_behind) {
     apply_->Tick();
     LookAtSource();
     LookAtSchema();
@@ -62,10 +69,12 @@ Session::End Session::Run(const std::atomic<bool>& stop, const Watch& watch) {
            .ring_bytes = apply_->ring().bytes(),
            .application_name = {}});
     supervisor_.wake().Wait(std::min(Clock::now() + kTick, requests_->next_look()));
+    is_behind = IsFarBehind();
   }
   const bool is_done = receiver_->is_done();
   Finish();
-  return is_done ? End::kDone : End::kStopped;
+  if (is_done) return End::kDone;
+  return is_behind ? End::kBehind : End::kStopped;
 }
 
 void Session::Connect() {
@@ -118,23 +127,58 @@ pg::Lsn Session::CheckSource() {
         "The slot was re-created or advanced, or green was restored from a backup. Run `pgteal "
         "cleanup` and begin anew.");
   }
+  source_lsn_ = identity.flush_lsn;
   if (options_.until_caught_up && !state_.until_lsn.is_valid()) {
     state_.until_lsn = identity.flush_lsn;
   }
   return progress->end_lsn;
 }
 
+// Whoever reads ahead leaves the slot itself alone, but is as alive as one that streams.
+void Session::RequireSlotFree() {
+  const auto others = blue_->Exec(
+      "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND usename = "
+      "current_user",
+      {SessionOptions(kReadAheadPart).application_name});
+  if (others.Int(0, 0) == 0) return;
+  pg::ServerErrorFields busy;
+  busy.sqlstate = pg::kObjectInUse;
+  busy.message = fmt::format("slot {} is being read ahead by another process", deployment_.name);
+  throw pg::ServerError(std::move(busy));
+}
+
 void Session::StartStream(pg::Lsn progress_lsn) {
-  const bool is_binary = WantsBinary();
-  stream_->StartReplication({.slot = deployment_.name,
-                             .publication = deployment_.name,
-                             .proto_version = 2,
-                             .streaming = true,
-                             .binary = is_binary,
-                             .messages = true,
-                             .origin_none = false},
-                            progress_lsn);
-  spdlog::info("streaming slot={} lsn={} binary={}", deployment_.name, progress_lsn, is_binary);
+  stream_options_ = {.slot = deployment_.name,
+                     .publication = deployment_.name,
+                     .proto_version = 2,
+                     .streaming = true,
+                     .binary = WantsBinary(),
+                     .messages = true,
+                     .origin_none = false};
+  RequireSlotFree();
+  read_ahead_ = BeginReadAhead(progress_lsn);
+  if (!read_ahead_) stream_->StartReplication(stream_options_, progress_lsn);
+  spdlog::info("{} slot={} lsn={} binary={}", read_ahead_ ? "reading ahead" : "streaming",
+               deployment_.name, progress_lsn, stream_options_.binary);
+}
+
+// Null when the stream does better, or when blue does not let us.
+std::unique_ptr<ReadAhead> Session::BeginReadAhead(pg::Lsn progress_lsn) {
+  ReadAheadOptions read_ahead;
+  if (options_.read_ahead == ReadAheadMode::kOff) return nullptr;
+  if (options_.read_ahead == ReadAheadMode::kOn) read_ahead.backlog_bytes_min = 1;
+  if (source_lsn_.value < progress_lsn.value + read_ahead.backlog_bytes_min) return nullptr;
+  try {
+    auto reader =
+        std::make_unique<ReadAhead>(read_ahead, deployment_.source, SessionOptions(kReadAheadPart),
+                                    stream_options_, state_.until_lsn);
+    if (reader->IsWorthwhile()) return reader;
+  } catch (const pg::ServerError& error) {
+    if (options_.read_ahead == ReadAheadMode::kOn) throw;
+    spdlog::debug("the backlog is not read ahead: {}", error.what());
+  }
+  state_.no_read_ahead_before = Clock::now() + kReadAheadPause;
+  return nullptr;
 }
 
 // Binary pays off only if every value can be written in binary form; one array column would send
@@ -163,10 +207,12 @@ void Session::StartThreads() {
       decoder::AssemblerOptions{.protocol_version = 2,
                                 .memory_bytes_max = options_.transaction_bytes_max},
       spool_);
-  receiver_ = std::make_unique<Receiver>(
-      ReceiverOptions{
-          .resume_lsn = resume_lsn, .until_lsn = state_.until_lsn, .feedback = options_.feedback},
-      *stream_, *assembler_, apply_->ring(), apply_->progress(), wake_receiver_);
+  receiver_ = std::make_unique<Receiver>(ReceiverOptions{.resume_lsn = resume_lsn,
+                                                         .until_lsn = state_.until_lsn,
+                                                         .stream = stream_options_,
+                                                         .feedback = options_.feedback},
+                                         *stream_, *assembler_, apply_->ring(), apply_->progress(),
+                                         wake_receiver_, std::move(read_ahead_));
   apply_->Start(receiver_->is_behind());
   requests_ = std::make_unique<Requests>(apply_->green(), deployment_.name, apply_->intake(),
                                          apply_->progress());
@@ -187,6 +233,22 @@ void Session::LookAtSource() {
   } catch (const pg::Interrupted&) {
     // A lane failed while blue was asked. Its error is what ends the session.
   }
+}
+
+// A stream that has lost touch with blue for good reads ahead better than it streams.
+bool Session::IsFarBehind() {
+  const auto now = Clock::now();
+  const pg::Lsn received = apply_->progress().received();
+  if (!receiver_->is_streaming() || source_lsn_.value < received.value + kFarBehindBytes) {
+    behind_since_ = now;
+  }
+  if (options_.read_ahead == ReadAheadMode::kOff || now - behind_since_ < kFarBehindWait ||
+      now < state_.no_read_ahead_before) {
+    return false;
+  }
+  spdlog::info("blue is {} MB ahead of the stream: reading ahead",
+               (source_lsn_.value - received.value) >> 20);
+  return true;
 }
 
 void Session::LookAtSchema() {

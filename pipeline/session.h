@@ -31,6 +31,8 @@ struct SessionState {
   std::optional<uint64_t> generation;  // ours, once we have taken over
   bool use_binary = true;              // false after BinaryRefused
   pg::Lsn until_lsn;                   // resolved once, so that a reconnect does not move it
+  // Reading ahead was tried and was not possible.
+  Clock::time_point no_read_ahead_before{};
 };
 
 // One life of the stream: connects, checks that green's progress and blue's slot fit together,
@@ -38,7 +40,8 @@ struct SessionState {
 class Session {
  public:
   using Watch = std::function<void(const SessionView&)>;
-  enum class End : uint8_t { kStopped, kDone };
+  // kBehind: the next session should read ahead.
+  enum class End : uint8_t { kStopped, kDone, kBehind };
 
   Session(const Deployment& deployment, const StreamOptions& options, SpoolFolder& spool,
           SessionState& state);
@@ -54,9 +57,12 @@ class Session {
   pg::SessionOptions SessionOptions(const std::string& part);
   void Connect();
   pg::Lsn CheckSource();
+  void RequireSlotFree();
   void StartStream(pg::Lsn progress_lsn);
+  std::unique_ptr<ReadAhead> BeginReadAhead(pg::Lsn progress_lsn);
   void StartThreads();
   void LookAtSource();
+  bool IsFarBehind();
   void LookAtSchema();
   void LookAtRequests();
   void Finish();
@@ -71,6 +77,8 @@ class Session {
   Doorbell wake_receiver_;
   std::unique_ptr<pg::Connection> blue_;
   std::unique_ptr<pg::ReplicationConnection> stream_;
+  pg::StreamOptions stream_options_;
+  std::unique_ptr<ReadAhead> read_ahead_;  // until the receiver has it
   std::unique_ptr<decoder::Assembler> assembler_;
   std::unique_ptr<ApplyStage> apply_;
   std::unique_ptr<Receiver> receiver_;
@@ -79,7 +87,8 @@ class Session {
   std::unique_ptr<Requests> requests_;
   pg::Lsn source_lsn_;
   Clock::time_point next_source_look_{};
-  std::jthread receiver_thread_;  // last, so that it ends first
+  Clock::time_point behind_since_{};  // of a stream that is not near blue's end
+  std::jthread receiver_thread_;      // last, so that it ends first
 };
 
 }  // namespace pgteal::pipeline

@@ -38,7 +38,10 @@ Session::End Stream::Run(const std::atomic<bool>& stop, const Session::Watch& wa
     };
     try {
       Session session(deployment_, options_, spool_, state_);
-      return session.Run(stop, watch_progress);
+      const auto end = session.Run(stop, watch_progress);
+      if (end != Session::End::kBehind) return end;
+      if (stop.load(std::memory_order_acquire)) return Session::End::kStopped;
+      continue;
     } catch (...) {
       if (Judge(was_streaming) == Next::kRetryNow) continue;
     }
@@ -61,7 +64,7 @@ Stream::Next Stream::Judge(bool was_streaming) {
     if (!was_ever_streaming) throw;
     spdlog::warn("session ended, retried in {} ms: {}", backoff_.count(), error.what());
   } catch (const pg::ServerError& error) {
-    const bool is_slot_busy = error.sqlstate() == "55006";
+    const bool is_slot_busy = error.sqlstate() == pg::kObjectInUse;
     if (pg::Judge(error.sqlstate()).verdict == pg::Verdict::kStop) throw;
     if (!was_ever_streaming && !is_slot_busy) throw;
     if (is_slot_busy) backoff_ = std::min(backoff_, kSlotBusyBackoff);

@@ -23,8 +23,8 @@ struct StreamPaceOptions {
   std::chrono::milliseconds unix_nap{1};
 };
 
-// When to look at blue's stream again. By rate, not by what is there at once: a reader that keeps up
-// finds one change at a time. The receiving thread; is_behind() is read by any.
+// When to look at blue's stream again. By rate, not by what is there at once: a reader that keeps
+// up finds one change at a time. The receiving thread; is_behind() is read by any.
 class StreamPace {
  public:
   StreamPace(const StreamPaceOptions& options, pg::ReplicationConnection& stream);

@@ -10,6 +10,7 @@
 #include "applier/schema.h"
 #include "pg/catalog.h"
 #include "pg/error.h"
+#include "pg/sqlstate.h"
 #include "pipeline/fence.h"
 #include "pipeline/way_back.h"
 
@@ -23,7 +24,6 @@ constexpr const char* kTryLockSql =
 constexpr const char* kEndWalsenderSql =
     "SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots"
     " WHERE slot_name = $1 AND active_pid IS NOT NULL";
-constexpr const char* kInUse = "55006";
 constexpr int kDropAttempts = 20;
 
 constexpr const char* kSettledElsewhere =
@@ -200,7 +200,7 @@ void DropSendingSlot(pg::Connection& side, const std::string& slot) {
       pg::DropSlot(side, slot);
     } catch (const pg::ServerError& error) {
       // A running pgteal has taken it again before it saw that the turn is complete.
-      if (error.sqlstate() != kInUse || attempt == kDropAttempts) throw;
+      if (error.sqlstate() != pg::kObjectInUse || attempt == kDropAttempts) throw;
     }
   }
 }

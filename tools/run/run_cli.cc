@@ -38,6 +38,11 @@ const std::map<std::string, pipeline::DdlGuard> kDdlGuards = {
 const std::map<std::string, pipeline::OriginMode> kOriginModes = {
     {"auto", pipeline::OriginMode::kAuto}, {"off", pipeline::OriginMode::kOff}};
 
+const std::map<std::string, pipeline::ReadAheadMode> kReadAheadModes = {
+    {"auto", pipeline::ReadAheadMode::kAuto},
+    {"on", pipeline::ReadAheadMode::kOn},
+    {"off", pipeline::ReadAheadMode::kOff}};
+
 const std::map<std::string, pipeline::CopyMode> kCopyModes = {{"all", pipeline::CopyMode::kAll},
                                                               {"data", pipeline::CopyMode::kData},
                                                               {"none", pipeline::CopyMode::kNone}};
@@ -69,6 +74,11 @@ void AddStreamFlags(CLI::App* verb, RunFlags* flags) {
       ->default_str("stop");
   verb->add_option("--binary", stream.binary, "Values in binary form: auto, on, off")
       ->transform(CLI::CheckedTransformer(kBinaryModes).description(""))
+      ->default_str("auto");
+  verb->add_option("--read-ahead", stream.read_ahead,
+                   "Read a backlog through a temporary copy of the slot: auto (a large one), on, "
+                   "off")
+      ->transform(CLI::CheckedTransformer(kReadAheadModes).description(""))
       ->default_str("auto");
   verb->add_option("--origin", stream.origin, "Tag commits on green with an origin: auto, off")
       ->transform(CLI::CheckedTransformer(kOriginModes).description(""))

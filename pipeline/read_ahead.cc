@@ -1,0 +1,125 @@
+#include "pipeline/read_ahead.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "pg/error.h"
+#include "pg/quote.h"
+
+namespace pgteal::pipeline {
+namespace {
+
+// Between two moves of the slot itself, which cost blue about a tenth of decoding.
+constexpr uint64_t kConfirmBytes = 128 << 20;
+// What a chunk's result may take of blue's memory before it goes to a temporary file.
+constexpr const char* kWorkMem = "32MB";
+
+// COPY's binary format (PostgreSQL docs, "COPY"): a header before the first row, then rows of a
+// field count and fields of length and bytes, then -1.
+constexpr size_t kHeaderBytes = 19;
+constexpr size_t kTrailerBytes = 2;
+constexpr size_t kLsnField = 2 + 4;
+constexpr size_t kDataField = kLsnField + 8 + 4;
+
+uint64_t BigEndian(std::string_view bytes) {
+  uint64_t value = 0;
+  for (const char byte : bytes) value = value << 8 | static_cast<unsigned char>(byte);
+  return value;
+}
+
+pg::SessionOptions WithWorkMem(pg::SessionOptions session, const pg::Interrupt* interrupt) {
+  session.interrupt = interrupt;
+  session.settings.emplace_back("work_mem", kWorkMem);
+  return session;
+}
+
+}  // namespace
+
+ReadAhead::ReadAhead(const ReadAheadOptions& options, const pg::ConnInfo& source,
+                     const pg::SessionOptions& session, const pg::StreamOptions& stream,
+                     pg::Lsn until)
+    : options_(options),
+      stream_(stream),
+      until_(until),
+      blue_(std::make_unique<pg::Connection>(source, WithWorkMem(session, &interrupt_))),
+      chunk_bytes_(options.chunk_bytes_min) {
+  CopySlot();
+  LookAtPosition();
+  confirmed_ = position_;
+}
+
+// Temporary: it goes with our session, however that ends. The name is the session's own.
+void ReadAhead::CopySlot() {
+  copy_ = fmt::format("pgteal_read_ahead_{}", blue_->backend_pid());
+  blue_->Exec("SELECT pg_copy_logical_replication_slot($1, $2, true)", {stream_.slot, copy_});
+}
+
+void ReadAhead::LookAtPosition() {
+  const auto row = blue_->Exec(
+      "SELECT confirmed_flush_lsn, restart_lsn, CASE WHEN pg_is_in_recovery() THEN"
+      " pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END"
+      " FROM pg_replication_slots WHERE slot_name = $1",
+      {copy_});
+  if (row.is_empty()) throw pg::ConnectionLost(fmt::format("slot {} is gone", copy_));
+  position_ = row.LsnAt(0, 0);
+  restart_lsn_ = row.LsnAt(0, 1);
+  end_ = row.LsnAt(0, 2);
+  if (until_.is_valid()) end_ = std::min(end_, until_);
+}
+
+bool ReadAhead::IsWorthwhile() const {
+  return end_ > position_ && end_.value - position_.value >= options_.backlog_bytes_min &&
+         position_.value - restart_lsn_.value <= options_.restart_distance_max;
+}
+
+bool ReadAhead::OpenChunk() {
+  const bool is_to_the_end = until_.is_valid() && end_ == until_;
+  if (position_ >= end_) return false;
+  const uint64_t left = end_.value - position_.value;
+  if (!is_to_the_end && left < options_.backlog_bytes_min) return false;
+  const pg::Lsn up_to{position_.value + std::min(left, chunk_bytes_)};
+  chunk_bytes_ = std::min(chunk_bytes_ * 2, options_.chunk_bytes_max);
+  std::string arguments;
+  for (const auto& [name, value] : pg::PluginOptions(stream_)) {
+    arguments += fmt::format(", {}, {}", pg::QuoteLiteral(name), pg::QuoteLiteral(value));
+  }
+  chunk_ = std::make_unique<pg::CopyOut>(
+      *blue_, fmt::format("COPY (SELECT lsn, data FROM pg_logical_slot_get_binary_changes({}, {},"
+                          " NULL{})) TO STDOUT (FORMAT binary)",
+                          pg::QuoteLiteral(copy_), pg::QuoteLiteral(up_to.ToString()), arguments));
+  is_chunk_start_ = true;
+  return true;
+}
+
+std::optional<ReadAhead::Message> ReadAhead::Next() {
+  while (auto piece = chunk_->Next()) {
+    std::string_view row = *piece;
+    // The header comes together with the first row.
+    if (is_chunk_start_) row.remove_prefix(std::min(kHeaderBytes, row.size()));
+    is_chunk_start_ = false;
+    if (row.size() <= kTrailerBytes) continue;
+    if (row.size() < kDataField) throw pg::ProtocolError("blue sent half a row of changes");
+    return Message{.lsn = pg::Lsn{BigEndian(row.substr(kLsnField, 8))},
+                   .payload = row.substr(kDataField)};
+  }
+  chunk_.reset();
+  LookAtPosition();
+  return std::nullopt;
+}
+
+void ReadAhead::Confirm(pg::Lsn durable, bool now) {
+  if (durable <= confirmed_) return;
+  if (!now && durable.value - confirmed_.value < kConfirmBytes) return;
+  blue_->Exec("SELECT pg_replication_slot_advance($1, $2)", {stream_.slot, durable.ToString()});
+  confirmed_ = durable;
+}
+
+void ReadAhead::Close() {
+  chunk_.reset();
+  blue_.reset();
+}
+
+}  // namespace pgteal::pipeline

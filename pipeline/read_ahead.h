@@ -1,0 +1,86 @@
+#ifndef PGTEAL_PIPELINE_READ_AHEAD_H_
+#define PGTEAL_PIPELINE_READ_AHEAD_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "pg/connection.h"
+#include "pg/copy.h"
+#include "pg/interrupt.h"
+#include "pg/lsn.h"
+#include "pg/replication.h"
+
+namespace pgteal::pipeline {
+
+struct ReadAheadOptions {
+  // WAL of blue that is worth it; and less than that at the end is left to the stream.
+  uint64_t backlog_bytes_min = 16 << 20;
+  // WAL that one call decodes. Blue keeps the call's result in memory (work_mem), then in temporary
+  // files, and sends nothing before it is complete: so the first calls are small. Every call begins
+  // again at the slot's restart_lsn: so the later ones are large.
+  uint64_t chunk_bytes_min = 4 << 20;
+  uint64_t chunk_bytes_max = 64 << 20;
+  // A slot that has to begin so far back holds an old transaction, whose changes so far would all
+  // be in the first result.
+  uint64_t restart_distance_max = uint64_t{1} << 30;
+};
+
+// Reads blue's backlog with pg_logical_slot_get_binary_changes() in chunks, from a temporary copy
+// of the slot: cheaper for both sides than START_REPLICATION, which sends every change by itself.
+// The slot itself stays where it is until Confirm(): a crash loses nothing. One thread, but for
+// Stop().
+class ReadAhead {
+ public:
+  // Takes the slot's position as the beginning, and `until` (zero for none) as the end. Throws
+  // ServerError when the role or blue cannot do it.
+  ReadAhead(const ReadAheadOptions& options, const pg::ConnInfo& source,
+            const pg::SessionOptions& session, const pg::StreamOptions& stream, pg::Lsn until);
+
+  // False when there is too little, or an old transaction: the stream does better.
+  [[nodiscard]] bool IsWorthwhile() const;
+
+  // A message of pgoutput as the stream would have it. Valid until the next call.
+  struct Message {
+    pg::Lsn lsn;
+    std::string_view payload;
+  };
+  // Waits while blue decodes the next chunk. False when what is left is for the stream.
+  [[nodiscard]] bool OpenChunk();
+  // None at the end of the chunk. What is streamed of a transaction that is not complete then comes
+  // again, whoever reads on.
+  std::optional<Message> Next();
+  // Every transaction that was committed before it has been returned.
+  pg::Lsn position() const { return position_; }
+
+  // Moves the slot itself to what is durable on green, when that is worth it (always with `now`).
+  void Confirm(pg::Lsn durable, bool now);
+  // Drops the copy. The slot is free then.
+  void Close();
+  // Any thread: ends a wait with Interrupted.
+  void Stop() noexcept { interrupt_.Raise(); }
+
+ private:
+  void CopySlot();
+  void LookAtPosition();
+
+  const ReadAheadOptions options_;
+  const pg::StreamOptions stream_;
+  const pg::Lsn until_;
+  pg::Interrupt interrupt_;
+  std::string copy_;  // the copied slot's name
+  std::unique_ptr<pg::Connection> blue_;
+  std::unique_ptr<pg::CopyOut> chunk_;
+  bool is_chunk_start_ = false;
+  uint64_t chunk_bytes_;
+  pg::Lsn position_;
+  pg::Lsn restart_lsn_;
+  pg::Lsn end_;        // blue's WAL when last asked, not past `until`
+  pg::Lsn confirmed_;  // where the slot itself stands
+};
+
+}  // namespace pgteal::pipeline
+
+#endif  // PGTEAL_PIPELINE_READ_AHEAD_H_

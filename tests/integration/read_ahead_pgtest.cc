@@ -1,0 +1,165 @@
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/integration/stream_test.h"
+
+namespace pgteal::tests {
+namespace {
+
+class ReadAheadTest : public StreamTest {
+ protected:
+  explicit ReadAheadTest(Versions versions = DefaultVersions()) : StreamTest(versions) {}
+
+  // A row that is applied twice shows in `log`, which has no key.
+  void SetUp() override {
+    ExecBoth(
+        "CREATE TABLE t(id int PRIMARY KEY, n int, v text, j jsonb, at timestamptz);"
+        "ALTER TABLE t ALTER v SET STORAGE EXTERNAL;"
+        "CREATE TABLE log(a int); ALTER TABLE log REPLICA IDENTITY FULL");
+  }
+  // `count` small transactions of every kind.
+  void Write(int first, int count) {
+    const std::string from = std::to_string(first);
+    const std::string to = std::to_string(first + count - 1);
+    blue().Exec("DO $$ BEGIN FOR i IN " + from + ".." + to +
+                " LOOP INSERT INTO t VALUES (i, i, CASE WHEN i % 10 = 0 THEN repeat('v', 5000) END,"
+                " '{\"a\": 1.0}', clock_timestamp()); INSERT INTO log VALUES (i % 7);"
+                " UPDATE t SET n = n + 1 WHERE id = i - i % 10; COMMIT;"
+                " IF i % 5 = 0 THEN DELETE FROM t WHERE id = i - 3; COMMIT; END IF;"
+                " END LOOP; END $$");
+  }
+  void StreamEarly() {
+    db_.clusters().blue().Connect().Exec("ALTER SYSTEM SET logical_decoding_work_mem = '64kB'");
+    db_.clusters().blue().Reload();
+  }
+  std::string SlotLsn() {
+    return blue().Scalar(
+        "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = 'pgteal'");
+  }
+  std::string CopiedSlots() {
+    return blue().Scalar(
+        "SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'pgteal_read_ahead%'");
+  }
+};
+
+class ReadAheadVersions : public ReadAheadTest, public testing::WithParamInterface<Versions> {
+ protected:
+  ReadAheadVersions() : ReadAheadTest(GetParam()) {}
+};
+
+TEST_P(ReadAheadVersions, ABacklogThenTheStreamThatGoesOnWithIt) {
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  Write(1, 3000);
+  const auto process = Launch({"--read-ahead", "on"});
+  ASSERT_TRUE(process->WaitForLog("the backlog has been read ahead")) << process->Log();
+  Write(3001, 200);
+  ASSERT_TRUE(db_.WaitCaughtUp()) << process->Log();
+  EXPECT_TRUE(db_.Equal());
+  EXPECT_EQ(CopiedSlots(), "0");
+  process->Terminate();
+  EXPECT_EQ(process->WaitExit(), 130) << process->Log();
+}
+
+INSTANTIATE_TEST_SUITE_P(Pairs, ReadAheadVersions,
+                         testing::Values(Versions{14, 15}, Versions{15, 18}, Versions{16, 17},
+                                         Versions{18, 18}),
+                         [](const auto& pair) {
+                           return "From" + std::to_string(pair.param.blue) + "To" +
+                                  std::to_string(pair.param.green);
+                         });
+
+TEST_F(ReadAheadTest, EndsAtAnLsnExactlyAndMovesTheSlot) {
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  Write(1, 500);
+  blue().Exec("INSERT INTO log VALUES (1000)");
+  const std::string cut = blue().Scalar("SELECT pg_current_wal_insert_lsn()");
+  blue().Exec("INSERT INTO log VALUES (1001)");
+  ASSERT_EQ(Run({"--read-ahead", "on", "--until-lsn", cut}), 0) << Log();
+  ExpectLogNames({"reading ahead"});
+  EXPECT_EQ(green().Scalar("SELECT max(a) FROM log"), "1000");
+  EXPECT_EQ(blue().Scalar("SELECT '" + SlotLsn() + "'::pg_lsn = '" + cut + "'::pg_lsn"), "t");
+  ASSERT_NO_FATAL_FAILURE(Apply({"--read-ahead", "on"}));
+  EXPECT_TRUE(db_.Equal());
+}
+
+// What a call returns of an open transaction comes again with the stream.
+TEST_F(ReadAheadTest, ALargeTransactionThatIsStillOpenIsLeftToTheStream) {
+  StreamEarly();
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  Write(1, 200);
+  blue().Exec("BEGIN; INSERT INTO log SELECT g FROM generate_series(1, 20000) AS g");
+  Sql other(db_.BlueInfo());
+  other.Exec("INSERT INTO t(id) SELECT g FROM generate_series(100001, 110000) AS g");
+  const auto process = Launch({"--read-ahead", "on"});
+  ASSERT_TRUE(process->WaitForLog("the backlog has been read ahead")) << process->Log();
+  blue().Exec("INSERT INTO log SELECT g FROM generate_series(1, 5) AS g; COMMIT");
+  ASSERT_TRUE(db_.WaitCaughtUp()) << process->Log();
+  EXPECT_TRUE(db_.Equal());
+  process->Terminate();
+  EXPECT_EQ(process->WaitExit(), 130) << process->Log();
+}
+
+// The ring is full, lanes wait for a lock, and the chunk is only half read.
+TEST_F(ReadAheadTest, IsEndedBySigtermAndByAKillAndLosesNothing) {
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  blue().Exec(
+      "DO $$ BEGIN FOR i IN 1..8000 LOOP INSERT INTO t(id, v) VALUES (i, repeat('v', 10000));"
+      " INSERT INTO log VALUES (i); COMMIT; END LOOP; END $$");
+  green().Exec("BEGIN; LOCK TABLE t IN EXCLUSIVE MODE");
+  auto process = Launch();
+  ASSERT_TRUE(process->WaitForLog("reading ahead")) << process->Log();
+  Sql watcher(db_.GreenInfo());
+  ASSERT_TRUE(WaitUntil(
+      [&] { return watcher.Scalar("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted") == "t"; },
+      std::chrono::seconds(30)));
+  process->Terminate();
+  EXPECT_EQ(process->WaitExit(std::chrono::seconds(40)), 130) << process->Log();
+  process = Launch();
+  ASSERT_TRUE(process->WaitForLog("reading ahead")) << process->Log();
+  green().Exec("COMMIT");
+  ASSERT_TRUE(WaitUntil(
+      [&] { return watcher.Scalar("SELECT transactions > 0 FROM pgteal.progress") == "t"; },
+      std::chrono::seconds(30)));
+  process->Kill9();
+  process->WaitExit();
+  ASSERT_EQ(RunUntilCaughtUp(), 0) << Log();
+  EXPECT_TRUE(db_.Equal());
+}
+
+TEST_F(ReadAheadTest, ASecondProcessWaitsForTheOneThatReadsAhead) {
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  Write(1, 10);
+  auto reader =
+      std::make_optional<Sql>(db_.BlueInfo() + " application_name='pgteal read-ahead pgteal'");
+  const auto process = Launch({"--until-caught-up"});
+  ASSERT_TRUE(process->WaitForLog("read ahead by another process")) << process->Log();
+  reader.reset();
+  EXPECT_EQ(process->WaitExit(std::chrono::seconds(30)), 0) << process->Log();
+  EXPECT_TRUE(db_.Equal());
+}
+
+// Servers of their own: the number of slots needs a restart.
+TEST(ReadAheadSettings, WithoutAFreeSlotTheStreamDoesIt) {
+  ClusterPair clusters(DefaultVersions(), {{"max_replication_slots", "1"}});
+  DatabasePair db(clusters);
+  db.ExecBoth("CREATE TABLE t(id int PRIMARY KEY, v text)");
+  const std::vector<std::string> run = {"--log-level", "debug", "run",
+                                        "--copy",      "none",  "--until-caught-up"};
+  const auto begin = db.Pgteal(run);
+  ASSERT_EQ(begin->WaitExit(), 0) << begin->Log();
+  db.blue().Exec(
+      "INSERT INTO t SELECT g, repeat(md5(g::text), 20) FROM generate_series(1, 40000) AS g");
+  auto must = run;
+  must.insert(must.end(), {"--read-ahead", "on"});
+  const auto refused = db.Pgteal(must);
+  EXPECT_NE(refused->WaitExit(), 0);
+  EXPECT_THAT(refused->Log(), testing::HasSubstr("replication slots"));
+  const auto streamed = db.Pgteal(run);
+  EXPECT_EQ(streamed->WaitExit(), 0) << streamed->Log();
+  EXPECT_THAT(streamed->Log(), testing::HasSubstr("the backlog is not read ahead"));
+  EXPECT_TRUE(db.Equal());
+}
+
+}  // namespace
+}  // namespace pgteal::tests
