@@ -74,6 +74,9 @@ struct Batch {
   Plan plan;
   pg::Lsn end_lsn;  // of the last transaction
   pg::Timestamp commit_time;
+  // Commit time of the last transaction that wrote rows of tables that are not pgteal's own; none:
+  // there is no such transaction.
+  std::optional<pg::Timestamp> written_at;
   uint64_t transaction_count = 0;
   uint64_t change_count = 0;
   size_t memory_bytes = 0;

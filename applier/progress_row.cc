@@ -16,6 +16,7 @@ constexpr pg::Oid kText{25};
 
 constexpr const char* kAdvanceSql =
     "WITH moved AS (UPDATE pgteal.progress SET end_lsn = $1, commit_time = $2,"
+    " written_at = coalesce($7, written_at),"
     " transactions = transactions + $3, changes = changes + $4, updated_at = clock_timestamp()"
     " WHERE slot = $5 AND generation = $6 AND end_lsn <= $1 RETURNING 1)"
     " SELECT 1 / count(*) FROM moved";
@@ -88,8 +89,15 @@ size_t SendAdvance(pg::Pipelined& pipelined, StatementCache& statements, const s
   params.AddBinary(View(changes));
   params.AddBinary(slot);
   params.AddBinary(View(generation_bytes));
-  const auto& name = statements.Prepare(pipelined, kAdvanceSql,
-                                        {kPgLsn, kTimestamptz, kInt8, kInt8, kText, kInt8});
+  const auto written_at =
+      BigEndian(static_cast<uint64_t>(batch.written_at.value_or(pg::Timestamp{}).micros));
+  if (batch.written_at) {
+    params.AddBinary(View(written_at));
+  } else {
+    params.AddNull();
+  }
+  const auto& name = statements.Prepare(
+      pipelined, kAdvanceSql, {kPgLsn, kTimestamptz, kInt8, kInt8, kText, kInt8, kTimestamptz});
   return pipelined.SendPrepared(name, params);
 }
 

@@ -19,10 +19,12 @@ CREATE TABLE IF NOT EXISTS pgteal.progress (
   slot text PRIMARY KEY,
   end_lsn pg_lsn NOT NULL,
   commit_time timestamptz,
+  written_at timestamptz,
   generation bigint NOT NULL DEFAULT 0,
   transactions bigint NOT NULL DEFAULT 0,
   changes bigint NOT NULL DEFAULT 0,
   updated_at timestamptz NOT NULL DEFAULT clock_timestamp()) WITH (fillfactor = 10);
+ALTER TABLE pgteal.progress ADD COLUMN IF NOT EXISTS written_at timestamptz;
 CREATE TABLE IF NOT EXISTS pgteal.table_state (
   deployment text NOT NULL,
   schema_name text NOT NULL,
@@ -94,8 +96,10 @@ void EnsureSchema(pg::Connection& green) {
   const auto lacking = green.Exec(
       "SELECT bool_or(to_regclass('pgteal.' || name) IS NULL) FROM unnest('{deployment, progress,"
       " table_state, conflict, event, turn, fence, replica_identity, schema_baseline, "
-      "request}'::text[]) AS name");
-  if (lacking.Bool(0, 0)) green.Exec(kSchemaSql);
+      "request}'::text[]) AS name"
+      " UNION ALL SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attname = 'written_at'"
+      " AND attrelid = to_regclass('pgteal.progress'))");
+  if (lacking.Bool(0, 0) || lacking.Bool(1, 0)) green.Exec(kSchemaSql);
 }
 
 void RecordEvent(pg::Connection& green, const std::string& deployment, const std::string& kind,

@@ -32,6 +32,11 @@ const std::shared_ptr<const TargetRelation>& TargetResolver::Find(
   return known_.at(relation).target;
 }
 
+bool TargetResolver::HasForeign(const decoder::ChangeBlock& block) const {
+  return std::any_of(block.relations.begin(), block.relations.end(),
+                     [this](const auto& relation) { return Find(relation.get()) != nullptr; });
+}
+
 void TargetResolver::Fold(const decoder::ChangeBlock& block, pg::Lsn end_lsn,
                           Folder* folder) const {
   const decoder::Relation* last = nullptr;

@@ -23,6 +23,9 @@ class TargetResolver {
   // Of a learned block. Null for relations of pgteal's own schema, which are never applied.
   const std::shared_ptr<const TargetRelation>& Find(const decoder::Relation* relation) const;
 
+  // Whether a learned block names a table that is not pgteal's own.
+  bool HasForeign(const decoder::ChangeBlock& block) const;
+
   // Adds every change of a learned block to the folder, but for tables whose copy holds the
   // transaction already: `end_lsn` is its end.
   void Fold(const decoder::ChangeBlock& block, pg::Lsn end_lsn, Folder* folder) const;

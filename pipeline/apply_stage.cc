@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "applier/progress_row.h"
+#include "applier/schema.h"
 #include "pg/catalog.h"
 #include "pg/error.h"
 
@@ -38,6 +39,7 @@ ApplyStage::~ApplyStage() { Stop(); }
 
 pg::Lsn ApplyStage::TakeOver() {
   EndZombies();
+  applier::EnsureSchema(green_);  // an older pgteal may have made it
   const auto row = applier::TakeOver(green_, deployment_.name, generation_, 6 * kZombieWaitMs);
   generation_ = row.generation;
   progress_ = std::make_unique<Progress>(row.end_lsn, wake_producer_, row.commit_time);

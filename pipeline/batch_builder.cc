@@ -50,6 +50,10 @@ BatchBuilder::Added BatchBuilder::Add(std::unique_ptr<decoder::Transaction>& tra
   batch_->is_barrier |= needs_own;
   batch_->end_lsn = transaction->end_lsn;
   batch_->commit_time = transaction->commit_time;
+  // What is too large for memory is not ours.
+  if (transaction->source != nullptr || resolver_.HasForeign(transaction->block)) {
+    batch_->written_at = transaction->commit_time;
+  }
   batch_->change_count += transaction->change_count;
   batch_->transaction_count += transaction->xid.value == 0 ? 0 : 1;
   batch_->memory_bytes += transaction->memory_bytes();

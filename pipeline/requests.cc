@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "applier/schema.h"
-
 namespace pgteal::pipeline {
 namespace {
 
@@ -27,9 +25,7 @@ constexpr const char* kPollSql =
 
 Requests::Requests(pg::Connection& green, const std::string& deployment, Intake& intake,
                    const Progress& progress)
-    : green_(green), deployment_(deployment), intake_(intake), progress_(progress) {
-  applier::EnsureSchema(green_);
-}
+    : green_(green), deployment_(deployment), intake_(intake), progress_(progress) {}
 
 void Requests::Tick() {
   const auto now = Clock::now();

@@ -20,7 +20,6 @@ inline constexpr int kRequestLock = 1885823333;
 // The stream's side. Main thread of a session; the connection is its own.
 class Requests {
  public:
-  // Adds the table to a schema that an older pgteal made.
   Requests(pg::Connection& green, const std::string& deployment, Intake& intake,
            const Progress& progress);
 

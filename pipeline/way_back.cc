@@ -103,7 +103,8 @@ void ArmWayBack(pg::Connection& from, const std::string& deployment, const pg::S
        start.ToString()});
   from.Exec(
       "INSERT INTO pgteal.progress (slot, end_lsn) VALUES ($1, $2) ON CONFLICT (slot) DO UPDATE"
-      " SET end_lsn = $2, commit_time = NULL, generation = pgteal.progress.generation + 1,"
+      " SET end_lsn = $2, commit_time = NULL, written_at = NULL, generation = "
+      "pgteal.progress.generation + 1,"
       " transactions = 0, changes = 0, updated_at = clock_timestamp()",
       {deployment, start.ToString()});
 }

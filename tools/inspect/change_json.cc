@@ -1,9 +1,10 @@
 #include "tools/inspect/change_json.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <string_view>
+
+#include "tools/cli/time_text.h"
 
 namespace pgteal::tools {
 namespace {
@@ -141,18 +142,6 @@ std::string BeginText(const decoder::Transaction& transaction) {
                                 TimeText(transaction.commit_time), transaction.change_count);
   if (!transaction.origin.empty()) out += " origin=" + TextJson(transaction.origin).dump();
   return out;
-}
-
-std::string TimeText(pg::Timestamp time) {
-  int64_t seconds = time.micros / 1'000'000;
-  int64_t micros = time.micros % 1'000'000;
-  if (micros < 0) {
-    micros += 1'000'000;
-    --seconds;
-  }
-  const std::tm utc =
-      fmt::gmtime(static_cast<std::time_t>(seconds + pg::Timestamp::kUnixEpochOffsetSeconds));
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", utc, micros);
 }
 
 }  // namespace pgteal::tools

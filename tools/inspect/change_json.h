@@ -6,7 +6,6 @@
 
 #include "decoder/change.h"
 #include "decoder/transaction.h"
-#include "pg/timestamp.h"
 
 namespace pgteal::tools {
 
@@ -26,9 +25,6 @@ std::string ChangeText(const decoder::Change& change);
 
 Json BeginJson(const decoder::Transaction& transaction);
 std::string BeginText(const decoder::Transaction& transaction);
-
-// ISO 8601 with microseconds, UTC.
-std::string TimeText(pg::Timestamp time);
 
 }  // namespace pgteal::tools
 

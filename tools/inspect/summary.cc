@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "tools/cli/time_text.h"
 #include "tools/inspect/change_json.h"
 
 namespace pgteal::tools {

@@ -13,19 +13,25 @@ namespace {
 // Between two looks at the progress row, which nobody can wake us for.
 constexpr std::chrono::milliseconds kLook{2};
 
+// A run of an older pgteal does not tell when rows were written last.
+constexpr const char* kHeldSql =
+    "SELECT end_lsn, transactions, (extract(epoch FROM (to_jsonb(p)->>'written_at')::timestamptz"
+    " - '2000-01-01 00:00:00+00') * 1000000)::bigint FROM pgteal.progress AS p WHERE slot = $1";
+
 }  // namespace
 
 Drain::Drain(pg::Connection& from, pg::Connection& to, std::string slot)
     : from_(from), to_(to), slot_(std::move(slot)) {}
 
 Drain::Held Drain::Read() {
-  const auto row =
-      to_.Exec("SELECT end_lsn, transactions FROM pgteal.progress WHERE slot = $1", {slot_});
+  const auto row = to_.Exec(kHeldSql, {slot_});
   if (row.is_empty()) {
     throw pg::Refused(fmt::format("the progress of slot {} is gone", slot_),
                       "It was cleaned up meanwhile.");
   }
-  return {.end_lsn = row.LsnAt(0, 0), .transactions = row.Int(0, 1)};
+  Held held{.end_lsn = row.LsnAt(0, 0), .transactions = row.Int(0, 1), .last_commit = {}};
+  if (!row.IsNull(0, 2)) held.last_commit = pg::Timestamp{row.Int(0, 2)};
+  return held;
 }
 
 uint64_t Drain::LagBytes() {
@@ -43,6 +49,7 @@ pg::Lsn Drain::ToEnd() {
     const Held held = Read();
     if (held.end_lsn >= mark) {
       transactions_ = held.transactions;
+      last_commit_ = held.last_commit;
       return mark;
     }
     never.Wait(pipeline::Clock::now() + kLook);

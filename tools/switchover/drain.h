@@ -2,10 +2,12 @@
 #define PGTEAL_TOOLS_SWITCHOVER_DRAIN_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "pg/connection.h"
 #include "pg/lsn.h"
+#include "pg/timestamp.h"
 
 namespace pgteal::tools {
 
@@ -22,11 +24,16 @@ class Drain {
   pg::Lsn ToEnd();
   // Once more. Throws Refused when anything but our marks was committed since the last ToEnd().
   void Prove();
+  // When the last transaction was committed that wrote rows of somebody else's tables, by the
+  // closing side's clock, as of the last mark that was reached; our marks do not count. None: the
+  // stream has not seen one yet.
+  const std::optional<pg::Timestamp>& last_commit() const { return last_commit_; }
 
  private:
   struct Held {
     pg::Lsn end_lsn;
     int64_t transactions = 0;
+    std::optional<pg::Timestamp> last_commit;
   };
   Held Read();
 
@@ -34,6 +41,7 @@ class Drain {
   pg::Connection& to_;
   const std::string slot_;
   int64_t transactions_ = 0;  // applied when the last mark was reached
+  std::optional<pg::Timestamp> last_commit_;
 };
 
 }  // namespace pgteal::tools

@@ -4,11 +4,26 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tools/cli/time_text.h"
+
 namespace pgteal::tools {
 namespace {
 
 double Rounded(SwitchoverReport::Milliseconds time) {
   return static_cast<double>(static_cast<int64_t>(time.count() * 10)) / 10;
+}
+
+nlohmann::json TimeJson(const std::optional<pg::Timestamp>& time) {
+  return time ? nlohmann::json(TimeText(*time)) : nlohmann::json();
+}
+
+std::string TimesText(const SwitchoverReport::Times& times) {
+  std::string text = fmt::format("write outage   {:.0f} ms", times.outage.count());
+  if (!times.is_from_commit) text += ", from the fence: nobody was writing when it fell";
+  text += fmt::format("\nclosed         {:.0f} ms\nlast commit    {}\n", times.closed.count(),
+                      times.last_commit ? TimeText(*times.last_commit) : "none seen");
+  if (times.opened) text += fmt::format("opened         {}\n", TimeText(*times.opened));
+  return text;
 }
 
 }  // namespace
@@ -21,8 +36,9 @@ std::string ReportText(const SwitchoverReport& report) {
   for (const auto& warning : report.warnings) text += fmt::format("warning: {}\n", warning);
   const bool is_rehearsal = report.result == "rehearsed";
   if (is_rehearsal || report.result == "switched") {
-    text += fmt::format("write outage{}  {:.0f} ms\n", is_rehearsal ? " (predicted)" : "",
-                        report.outage.count());
+    text += is_rehearsal
+                ? fmt::format("write outage (predicted)  {:.0f} ms\n", report.times.outage.count())
+                : TimesText(report.times);
     text += fmt::format("sequences      {}\nlarge objects  {}\nlag            {} bytes\n",
                         report.sequences, report.large_objects, report.lag_bytes);
   }
@@ -41,7 +57,11 @@ std::string ReportJson(const SwitchoverReport& report) {
       {"result", report.result},
       {"steps", steps},
       {"warnings", report.warnings},
-      {"outage_ms", Rounded(report.outage)},
+      {"outage_ms", Rounded(report.times.outage)},
+      {"outage_from", report.times.is_from_commit ? "last_commit" : "fence"},
+      {"closed_ms", Rounded(report.times.closed)},
+      {"last_commit_at", TimeJson(report.times.last_commit)},
+      {"opened_at", TimeJson(report.times.opened)},
       {"sequences", report.sequences},
       {"large_objects", report.large_objects},
       {"lag_bytes", report.lag_bytes},

@@ -1,18 +1,20 @@
 #ifndef PGTEAL_TOOLS_SWITCHOVER_REPORT_H_
 #define PGTEAL_TOOLS_SWITCHOVER_REPORT_H_
 
-#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "pg/lsn.h"
+#include "pg/timestamp.h"
+#include "tools/switchover/outage.h"
 
 namespace pgteal::tools {
 
 // What a switchover, a rollback or a rehearsal did, for its operator.
 struct SwitchoverReport {
-  using Milliseconds = std::chrono::duration<double, std::milli>;
+  using Milliseconds = Outage::Milliseconds;
   struct Step {
     std::string name;
     Milliseconds took{};
@@ -27,9 +29,19 @@ struct SwitchoverReport {
   uint64_t lag_bytes = 0;  // when everything was ready for the fence
   size_t sequences = 0;
   size_t large_objects = 0;  // that differed and were copied under the fence
-  // From the commit that closed one side to the commit that opened the other; predicted by a
-  // rehearsal.
-  Milliseconds outage{};
+  // What was measured once it is switched; a rehearsal predicts the two durations alone.
+  struct Times {
+    // From the last commit that one side accepted to the first that the other could.
+    Milliseconds outage{};
+    // From the beginning of the fence (or of PgBouncer's pause), when nobody wrote any more then.
+    bool is_from_commit = false;
+    // From the beginning of the fence in any case.
+    Milliseconds closed{};
+    // By the clock of the side that was closed.
+    std::optional<pg::Timestamp> last_commit;
+    std::optional<pg::Timestamp> opened;
+  };
+  Times times;
 };
 
 std::string ReportText(const SwitchoverReport& report);

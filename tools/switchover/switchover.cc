@@ -35,6 +35,11 @@ constexpr milliseconds kStreamWait{3000};
 constexpr milliseconds kUndoPause{500};
 constexpr milliseconds kUndoLog{5000};
 
+// And what the server's clock says at this moment, in microseconds since 2000.
+constexpr const char* kPreparedSql =
+    "SELECT count(*), (extract(epoch FROM clock_timestamp() - '2000-01-01 00:00:00+00')"
+    " * 1000000)::bigint FROM pg_prepared_xacts WHERE database = current_database()";
+
 const char* VerbName(TurnKind kind) {
   return kind == TurnKind::kSwitchover ? "switchover" : "rollback";
 }
@@ -217,9 +222,14 @@ void Switchover::CatchUp() {
 }
 
 void Switchover::Fence() {
-  if (pooler_) Step("pause", [this] { pooler_->Pause(&interrupt_); });
+  if (pooler_) {
+    Step("pause", [this] {
+      outage_.Closing(Clock::now());
+      pooler_->Pause(&interrupt_);
+    });
+  }
   Step("fence", [this] {
-    closed_at_ = Clock::now();
+    if (!pooler_) outage_.Closing(Clock::now());
     from_->Exec("BEGIN");
     pipeline::CloseDatabase(*from_, fence_);
     attempt_->SetPhase(*from_, "fenced");
@@ -244,13 +254,15 @@ void Switchover::Prove() {
           fmt::format("{} sessions came back behind the fence: {}", foreign.count, foreign.names),
           "Stop these programs, or give them a role of their own.");
     }
-    const auto prepared =
-        from_->Exec("SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()");
+    const auto asked = Clock::now();
+    const auto prepared = from_->Exec(kPreparedSql);
+    outage_.Relate({prepared.Int(0, 1)}, asked, Clock::now());
     if (prepared.Int(0, 0) > 0) {
       throw pg::Refused("a transaction was prepared before the fence fell and could still commit",
                         "COMMIT PREPARED or ROLLBACK PREPARED it.");
     }
     drain_->Prove();
+    outage_.LastCommit(drain_->last_commit());
   });
 }
 
@@ -285,7 +297,7 @@ void Switchover::PassPointOfNoReturn() {
     if (!watchdog_.CallOff()) throw pg::Interrupted();
     to_->Exec("COMMIT");
     is_turned_ = true;
-    report_.outage = Clock::now() - closed_at_;
+    outage_.Opened(Clock::now());
   });
 }
 
@@ -302,6 +314,7 @@ void Switchover::Open() {
   try {
     pooler_->PointAt(oriented_.target);
     pooler_->Resume();
+    outage_.Opened(Clock::now());
   } catch (const std::exception& error) {
     report_.warnings.push_back(
         fmt::format("PgBouncer still waits: {}. Point its database at the new side, RELOAD, RESUME",
@@ -311,8 +324,13 @@ void Switchover::Open() {
 
 // What is left can be done by anybody, later too.
 void Switchover::Finish() {
-  Note(report_.verb,
-       fmt::format("done, outage {:.0f} ms, barrier {}", report_.outage.count(), report_.barrier));
+  report_.times = {.outage = outage_.outage(),
+                   .is_from_commit = outage_.is_from_commit(),
+                   .closed = outage_.closed(),
+                   .last_commit = outage_.last_commit(),
+                   .opened = outage_.opened_at()};
+  Note(report_.verb, fmt::format("done, outage {:.0f} ms, barrier {}", report_.times.outage.count(),
+                                 report_.barrier));
   from_.reset();
   try {
     pipeline::SettleTurn(options_.deployment, attempt_->id(), Unhurried());
@@ -349,7 +367,10 @@ void Switchover::Undo() {
     }
     Pause(kUndoPause);
   }
-  if (is_turned_) return;
+  if (is_turned_) {
+    outage_.Opened(Clock::now());  // at the latest: the answer was lost
+    return;
+  }
   try {
     if (pooler_) pooler_->Resume();
     if (!options_.hook.empty()) {
@@ -367,7 +388,7 @@ void Switchover::Rehearse() {
   const auto rehearsal = RehearseTurn(*from_, *to_, *drain_);
   report_.lag_bytes = rehearsal.lag_bytes;
   report_.sequences = rehearsal.sequences;
-  report_.outage = rehearsal.outage;
+  report_.times.outage = report_.times.closed = rehearsal.outage;
   for (const auto& step : rehearsal.steps) report_.steps.push_back(step);
   report_.result = "rehearsed";
 }

@@ -18,6 +18,7 @@
 #include "tools/switchover/drain.h"
 #include "tools/switchover/guardrails.h"
 #include "tools/switchover/hook.h"
+#include "tools/switchover/outage.h"
 #include "tools/switchover/pooler.h"
 #include "tools/switchover/report.h"
 #include "tools/switchover/watchdog.h"
@@ -92,7 +93,7 @@ class Switchover {
   std::optional<Pooler> pooler_;
   bool is_begun_ = false;   // the attempt is on record
   bool is_turned_ = false;  // past the point of no return
-  std::chrono::steady_clock::time_point closed_at_;
+  Outage outage_;
 };
 
 }  // namespace pgteal::tools

@@ -106,6 +106,24 @@ class BatchBuilderTest : public testing::Test {
   BatchBuilder builder_{{.rows_max = 4, .bytes_max = 1 << 20}, mapper_};
 };
 
+TEST_F(BatchBuilderTest, OnlyRowsOfOthersCountAsWritten) {
+  const auto table = Table(1);
+  auto own = std::make_shared<decoder::Relation>(*Table(2)->source);
+  own->schema = "pgteal";
+  Add(Transaction({}, {}));
+  EXPECT_EQ(Take(0)->written_at, std::nullopt);
+  Add(Updates(*table, {"1"}));
+  Add(Transaction({own}, {}));
+  Add(Transaction({}, {}));
+  const auto batch = Take(0);
+  EXPECT_EQ(batch->written_at, pg::Timestamp{2});
+  EXPECT_EQ(batch->commit_time, pg::Timestamp{4});
+  auto large = Transaction({}, {});
+  large->source = std::make_unique<NoChanges>();
+  Add(std::move(large));
+  EXPECT_EQ(Take(0)->written_at, pg::Timestamp{5});
+}
+
 TEST_F(BatchBuilderTest, ABatchEndsWhereItsLastTransactionEnds) {
   const auto table = Table(1);
   EXPECT_TRUE(builder_.is_empty());
