@@ -8,6 +8,7 @@
 #include "pg/error.h"
 #include "pg/quote.h"
 #include "pipeline/bootstrap.h"
+#include "pipeline/table_state.h"
 #include "pipeline/turn.h"
 
 namespace pgteal::pipeline {
@@ -107,6 +108,12 @@ void ArmWayBack(pg::Connection& from, const std::string& deployment, const pg::S
       "pgteal.progress.generation + 1,"
       " transactions = 0, changes = 0, updated_at = clock_timestamp()",
       {deployment, start.ToString()});
+}
+
+bool IsArmed(const Deployment& oriented, const pg::SessionOptions& session) {
+  pg::Connection target(oriented.target, session);
+  const std::string state = DeploymentState(target, oriented.name);
+  return !state.empty() && state != "switched";
 }
 
 void DisarmWayBack(pg::Connection& from, const std::string& deployment) {

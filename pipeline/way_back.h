@@ -26,6 +26,8 @@ void ArmWayBack(pg::Connection& from, const std::string& deployment, const pg::S
                 pg::Lsn start);
 // Inside a transaction on the closing side: it is nobody's target again.
 void DisarmWayBack(pg::Connection& from, const std::string& deployment);
+// Whether the turn before armed the stream of this direction. `oriented`: source takes the writes.
+bool IsArmed(const Deployment& oriented, const pg::SessionOptions& session);
 // Undoes PrepareWayBack() on the side that was not opened.
 void RemoveWayBack(pg::Connection& to, const std::string& deployment);
 // Whether the publication was made for a way back.

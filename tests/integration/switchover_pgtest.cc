@@ -331,6 +331,19 @@ TEST_F(SwitchoverTest, WithoutAWayBackThereIsNoRollback) {
   ASSERT_EQ(Turn({"--no-way-back"}), 0) << Log();
   EXPECT_EQ(db_.green().Scalar("SELECT count(*) FROM pg_replication_slots"), "0");
   EXPECT_EQ(Pgteal({"rollback"}), 3) << Log();
+  // The stream that was at work has nothing left to do, and neither has one that is started again.
+  EXPECT_EQ(run_->WaitExit(), 0) << run_->Log();
+  EXPECT_THAT(run_->Log(), testing::HasSubstr("no way back was armed"));
+  EXPECT_THAT(run_->Log(), testing::HasSubstr("`pgteal cleanup`"));
+  EXPECT_EQ(Pgteal({"run"}), 0) << Log();
+  EXPECT_EQ(Pgteal({"cleanup"}), 0) << Log();
+}
+
+TEST_F(SwitchoverTest, ARollbackWithoutAWayBackLeavesNothingToStreamEither) {
+  ASSERT_EQ(Turn(), 0) << Log();
+  ASSERT_EQ(Turn({"--no-way-back"}), 0) << Log();
+  EXPECT_EQ(run_->WaitExit(), 0) << run_->Log();
+  EXPECT_THAT(run_->Log(), testing::HasSubstr("blue takes the writes and no way back was armed"));
 }
 
 TEST_F(SwitchoverTest, StatusTellsTheStateWhileNobodyRuns) {

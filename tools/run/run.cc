@@ -7,6 +7,7 @@
 #include "pg/error.h"
 #include "pipeline/stream.h"
 #include "pipeline/turn.h"
+#include "pipeline/way_back.h"
 #include "tools/cli/exit_codes.h"
 #include "tools/run/load_view.h"
 #include "tools/run/progress_line.h"
@@ -110,8 +111,15 @@ int Run(const RunOptions& options, const std::atomic<bool>& stop) {
     RunOptions oriented = options;
     oriented.deployment = pipeline::Oriented(options.deployment, epoch);
     const bool is_back = epoch % 2 == 1;
-    if (is_back) spdlog::info("green takes the writes: streaming back to blue");
     try {
+      if (epoch > 0 && !pipeline::IsArmed(oriented.deployment, session)) {
+        spdlog::info(
+            "done: {} takes the writes and no way back was armed, so nothing is left to stream; "
+            "next step: `pgteal cleanup`",
+            is_back ? "green" : "blue");
+        return kDone;
+      }
+      if (is_back) spdlog::info("green takes the writes: streaming back to blue");
       if ((is_back || MakeReady(oriented, session, stop)) &&
           RunStream(oriented, oriented.stream, stop) == pipeline::Session::End::kDone) {
         spdlog::info("done: {} holds everything up to the chosen position",
