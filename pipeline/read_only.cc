@@ -1,5 +1,6 @@
 #include "pipeline/read_only.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "applier/schema.h"
@@ -10,6 +11,35 @@ namespace pgteal::pipeline {
 namespace {
 
 constexpr const char* kNotAllowed = "42501";
+
+// The more particular of the settings counts. {} is the fence, which may not be there.
+constexpr const char* kRolesSql = R"(
+WITH fence AS ({}),
+ settings AS (
+  SELECT s.setrole, s.setdatabase <> 0 AS is_local,
+         CASE WHEN f.kind IS NULL THEN split_part(c.setting, '=', 2) ELSE f.former END AS value
+    FROM pg_db_role_setting AS s CROSS JOIN unnest(s.setconfig) AS c(setting)
+    LEFT JOIN pg_roles AS r ON r.oid = s.setrole
+    LEFT JOIN fence AS f ON f.role = r.rolname
+     AND f.kind = CASE WHEN s.setdatabase = 0 THEN 'role' ELSE 'role in database' END
+   WHERE starts_with(c.setting, 'default_transaction_read_only=')
+     AND (s.setdatabase = 0 OR (s.setrole <> 0 AND s.setdatabase =
+          (SELECT oid FROM pg_database WHERE datname = current_database())))),
+ roles AS (
+  SELECT r.rolname,
+         (SELECT value::boolean FROM settings WHERE setrole = r.oid AND is_local) AS here,
+         (SELECT value::boolean FROM settings WHERE setrole = r.oid AND NOT is_local) AS anywhere,
+         (SELECT value::boolean FROM settings WHERE setrole = 0) AS of_all
+    FROM pg_roles AS r
+   WHERE (r.rolcanlogin OR EXISTS (SELECT FROM fence WHERE kind = 'login' AND role = r.rolname))
+     AND r.rolname NOT IN (current_user, session_user)
+     AND has_database_privilege(r.oid, current_database(), 'CONNECT'))
+SELECT rolname, format('ALTER ROLE %s RESET default_transaction_read_only;',
+         CASE WHEN here THEN format('%I IN DATABASE %I', rolname, current_database())
+              WHEN anywhere THEN quote_ident(rolname) ELSE 'ALL' END)
+  FROM roles WHERE coalesce(here, anywhere, of_all) ORDER BY 1)";
+constexpr const char* kNoFence =
+    "SELECT NULL::text AS kind, NULL::text AS role, NULL::text AS former WHERE false";
 
 std::string Alter(pg::Connection& green) {
   return "ALTER DATABASE " +
@@ -57,6 +87,19 @@ void MakeWritable(pg::Connection& green, const std::string& deployment) {
       " AND starts_with(c.setting, 'default_transaction_read_only=')"
       " AND split_part(c.setting, '=', 2)::boolean");
   if (!left.is_empty()) green.Exec(Alter(green) + " RESET default_transaction_read_only");
+}
+
+std::vector<ReadOnlyRole> FindReadOnlyRoles(pg::Connection& side, const std::string& deployment) {
+  const std::string fence =
+      applier::HasSchema(side) ? "SELECT kind, role, former FROM pgteal.fence WHERE deployment = " +
+                                     pg::QuoteLiteral(deployment)
+                               : kNoFence;
+  const auto rows = side.Exec(fmt::format(kRolesSql, fence));
+  std::vector<ReadOnlyRole> roles;
+  for (int i = 0; i < rows.rows(); ++i) {
+    roles.push_back({.role = rows.String(i, 0), .fix = rows.String(i, 1)});
+  }
+  return roles;
 }
 
 }  // namespace pgteal::pipeline

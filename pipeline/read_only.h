@@ -2,6 +2,7 @@
 #define PGTEAL_PIPELINE_READ_ONLY_H_
 
 #include <string>
+#include <vector>
 
 #include "pg/connection.h"
 
@@ -16,6 +17,15 @@ void UnsetReadOnly(pg::Connection& green, const std::string& deployment);
 // When green takes over: new sessions write, even if its operator had made it read-only by hand
 // before we came.
 void MakeWritable(pg::Connection& green, const std::string& deployment);
+
+// Roles that may log in and that could not write here by a default of their own (ALTER ROLE … SET
+// default_transaction_read_only, for this database or for all), or by one of all roles, once what
+// the deployment's fence changed has been put back. Not our own role.
+struct ReadOnlyRole {
+  std::string role;
+  std::string fix;  // SQL for that side
+};
+std::vector<ReadOnlyRole> FindReadOnlyRoles(pg::Connection& side, const std::string& deployment);
 
 }  // namespace pgteal::pipeline
 

@@ -103,6 +103,12 @@ class TurnTest : public testing::Test {
   std::unique_ptr<Ledger> ledger_;
 };
 
+// The same with a stream that is at work.
+class SwitchoverTest : public TurnTest {
+ protected:
+  void SetUp() override { ASSERT_NO_FATAL_FAILURE(StartRun()); }
+};
+
 }  // namespace pgteal::tests
 
 #endif  // PGTEAL_TESTS_FAULT_TURN_TEST_H_

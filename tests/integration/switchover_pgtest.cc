@@ -10,18 +10,6 @@ namespace {
 
 using std::chrono::seconds;
 
-class SwitchoverTest : public TurnTest {
- protected:
-  void SetUp() override { ASSERT_NO_FATAL_FAILURE(StartRun()); }
-
-  void ExpectRefused(const std::string& word) {
-    EXPECT_EQ(Turn(), 3) << Log();
-    EXPECT_THAT(Log(), testing::HasSubstr(word));
-    EXPECT_TRUE(IsBlueOpen());
-    EXPECT_FALSE(IsGreenOpen());
-  }
-};
-
 TEST_F(SwitchoverTest, ThereBackAndThereAgainUnderLoad) {
   ASSERT_NO_FATAL_FAILURE(StartClients());
   for (int turn = 0; turn < 3; ++turn) {
@@ -164,39 +152,6 @@ TEST_F(SwitchoverTest, AReconnectStormDoesNotGetThrough) {
   ExpectNothingLost();
 }
 
-TEST_F(SwitchoverTest, GuardrailsNameWhatIsWrong) {
-  run_->Terminate();
-  ASSERT_EQ(run_->WaitExit(), 130);
-  ExpectRefused("nobody streams from slot pgteal");
-  ASSERT_NO_FATAL_FAILURE(StartRun());
-  {
-    Sql writer(db_.GreenInfo());
-    writer.Exec("SET default_transaction_read_only = off");
-    writer.Exec("BEGIN; INSERT INTO ledger VALUES (6, 6, '')");
-    ExpectRefused("somebody writes on the side that is to be opened");
-  }
-  EXPECT_EQ(Pgteal({"rollback"}), 3);
-  EXPECT_THAT(Log(), testing::HasSubstr("blue takes the writes already"));
-}
-
-TEST_F(SwitchoverTest, AChangeOfBluesSchemaThatGreenLacksIsInTheWayUntilGreenHasIt) {
-  const std::string change = "ALTER TABLE ledger ADD COLUMN extra int";
-  db_.blue().Exec(change);
-  ExpectRefused("extra");
-  db_.green().Exec(change);
-  // The watch over the schema may have noticed the first change and not yet the second.
-  EXPECT_TRUE(WaitUntil([this] { return Turn() == 0; }, seconds(40))) << Log();
-}
-
-TEST_F(SwitchoverTest, ARoleWithoutTheRightToCloseOthersIsRefusedUnlessTheyAreLeftAlone) {
-  db_.blue().Exec("CREATE ROLE modest LOGIN REPLICATION; GRANT ALL ON ledger TO modest");
-  tool_ = db_.PgtealVia(db_.BlueInfo() + " user=modest", "", {"switchover"});
-  EXPECT_EQ(tool_->WaitExit(), 3) << Log();
-  EXPECT_THAT(Log(), testing::HasSubstr("our role may not close these roles"));
-  EXPECT_THAT(Log(), testing::HasSubstr("shop"));
-  db_.blue().Exec("DROP OWNED BY modest; DROP ROLE modest");
-}
-
 TEST_F(SwitchoverTest, ARoleThatIsLeftAloneKeepsItsLoginAndItsSession) {
   db_.blue().Exec("CREATE ROLE monitor LOGIN");
   Sql monitor(db_.BlueInfo() + " user=monitor");
@@ -205,81 +160,6 @@ TEST_F(SwitchoverTest, ARoleThatIsLeftAloneKeepsItsLoginAndItsSession) {
   EXPECT_EQ(monitor.Scalar("SELECT 1"), "1");
   EXPECT_NO_THROW(Sql(db_.BlueInfo() + " user=monitor"));
   db_.blue().Exec("DROP ROLE monitor");
-}
-
-TEST_F(SwitchoverTest, ADryRunClosesNothingAndPredictsTheOutage) {
-  ASSERT_NO_FATAL_FAILURE(StartClients());
-  const std::string catalogs =
-      "SELECT (SELECT count(*) FROM pg_roles WHERE rolcanlogin), (SELECT count(*) FROM"
-      " pg_db_role_setting), (SELECT count(*) FROM pg_replication_slots), (SELECT count(*) FROM"
-      " pg_publication), (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_namespace WHERE "
-      "nspname !~ '^pg_')";
-  const Rows blue = db_.blue().Query(catalogs);
-  const Rows green = db_.green().Query(catalogs);
-  ASSERT_EQ(Pgteal({"switchover", "--dry-run", "--json"}), 0) << Log();
-  const auto report = nlohmann::json::parse(tool_->Stdout());
-  EXPECT_EQ(report["result"], "rehearsed");
-  EXPECT_GT(report["outage_ms"], 0);
-  EXPECT_EQ(db_.blue().Query(catalogs), blue);
-  EXPECT_EQ(db_.green().Query(catalogs), green);
-  ExpectNothingLost();
-}
-
-TEST_F(SwitchoverTest, TheReportAndTheEventsTellWhatHappened) {
-  ASSERT_EQ(Turn({"--json"}), 0) << Log();
-  const auto report = nlohmann::json::parse(tool_->Stdout());
-  EXPECT_EQ(report["result"], "switched");
-  EXPECT_GT(report["outage_ms"], 0);
-  EXPECT_EQ(report["steps"].size(), 11u);
-  EXPECT_EQ(db_.green().Scalar("SELECT count(*) FROM pgteal.event WHERE kind = 'switchover'"), "2");
-  EXPECT_EQ(Pgteal({"status", "--json"}), 0);
-  const auto status = nlohmann::json::parse(tool_->Stdout());
-  EXPECT_EQ(status["direction"], "green to blue");
-  EXPECT_EQ(status["state"], "streaming");
-  EXPECT_EQ(status["epoch"], 1);
-}
-
-// By blue's clock, as the report writes it.
-constexpr const char* kNowSql =
-    "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
-
-TEST_F(SwitchoverTest, TheReportKnowsTheLastCommitOfOthersAmongItsOwn) {
-  const std::string before = db_.blue().Scalar(kNowSql);
-  db_.blue().Exec("INSERT INTO ledger VALUES (7, 1, 'the last one')");
-  const std::string after = db_.blue().Scalar(kNowSql);
-  ASSERT_TRUE(db_.WaitCaughtUp());
-  ASSERT_EQ(Turn({"--json"}), 0) << Log();
-  const auto report = nlohmann::json::parse(tool_->Stdout());
-  const std::string last_commit = report["last_commit_at"];
-  EXPECT_LE(before, last_commit);
-  EXPECT_LE(last_commit, after);
-  EXPECT_LT(last_commit, report["opened_at"]);
-  // Nobody was writing any more when the fence fell.
-  EXPECT_EQ(report["outage_from"], "fence");
-  EXPECT_EQ(report["outage_ms"], report["closed_ms"]);
-  // On the way back nobody has written at all.
-  ASSERT_EQ(Turn(), 0) << Log();
-  EXPECT_THAT(tool_->Stdout(), testing::HasSubstr("ms, from the fence: nobody was writing"));
-  EXPECT_THAT(tool_->Stdout(), testing::HasSubstr("last commit    none seen\n"));
-}
-
-TEST_F(SwitchoverTest, TheOutageOfTheReportLiesWithinWhatTheClientsSaw) {
-  ASSERT_NO_FATAL_FAILURE(StartClients());
-  constexpr double kClosedMs = 1000;
-  for (size_t turn = 0; turn < 2; ++turn) {
-    ASSERT_EQ(Turn({"--json", "--hook", "test \"$PGTEAL_PHASE\" != drain || sleep 1"}), 0) << Log();
-    ASSERT_TRUE(ledger_->WaitForMore(50));
-    const auto report = nlohmann::json::parse(tool_->Stdout());
-    const double outage = report["outage_ms"];
-    EXPECT_GE(outage, kClosedMs);
-    EXPECT_LE(outage, report["closed_ms"]);
-    const std::chrono::duration<double, std::milli> seen = ledger_->Outages().at(turn);
-    // A commit's time is taken before it is flushed and a client learns of it later still; a client
-    // may be in on the other side before the tool hears that it is open. What the processes of a
-    // busy machine wait for each other is not the report's fault.
-    EXPECT_GE(seen.count(), outage - kClosedMs / 2);
-  }
-  ExpectNothingLost();
 }
 
 TEST_F(SwitchoverTest, TheHookLearnsEveryPhaseAndBothSides) {
@@ -293,38 +173,6 @@ TEST_F(SwitchoverTest, TheHookLearnsEveryPhaseAndBothSides) {
   EXPECT_EQ(ReadFile(file),
             "connect \nguardrails \nprepare \ncatch up \nfence \ndrain lsn\nprove lsn\n"
             "sequences lsn\nlarge objects lsn\narm lsn\ncommit lsn\nswitched lsn\n");
-}
-
-TEST_F(SwitchoverTest, APreparedTransactionIsRefusedAtTheGuardrailsAndBehindTheFence) {
-  const std::string prepare =
-      "psql -XAtq \"$PGTEAL_SOURCE\" -c \"BEGIN; INSERT INTO ledger VALUES (9, 9, '')\" -c "
-      "\"PREPARE "
-      "TRANSACTION 'p'\"";
-  db_.clusters().blue().Set("max_prepared_transactions", "4");
-  db_.clusters().blue().Restart();
-  ASSERT_TRUE(run_->WaitForLog("session ended"));
-  db_.blue().Exec("BEGIN; INSERT INTO ledger VALUES (9, 9, ''); PREPARE TRANSACTION 'p'");
-  ExpectRefused("prepared transactions can commit behind the fence: p");
-  db_.blue().Exec("ROLLBACK PREPARED 'p'");
-  const std::string psql = ClientProgram("psql").string();
-  EXPECT_EQ(Turn({"--hook", "test \"$PGTEAL_PHASE\" != 'catch up' || " + psql + prepare.substr(4)}),
-            3)
-      << Log();
-  EXPECT_THAT(Log(), testing::HasSubstr("a transaction was prepared before the fence fell"));
-  EXPECT_TRUE(IsBlueOpen());
-  db_.blue().Exec("ROLLBACK PREPARED 'p'");
-}
-
-TEST_F(SwitchoverTest, VerifyAsksForAFreshComparisonThatFoundNothing) {
-  EXPECT_EQ(Turn({"--verify"}), 3) << Log();
-  EXPECT_THAT(Log(), testing::HasSubstr("the two sides were never compared"));
-  db_.green().Exec("INSERT INTO ledger VALUES (66, 6, 'not on blue')");
-  EXPECT_EQ(Pgteal({"verify"}), 4) << Log();
-  EXPECT_EQ(Turn({"--verify"}), 3) << Log();
-  EXPECT_THAT(Log(), testing::HasSubstr("found differences"));
-  db_.green().Exec("DELETE FROM ledger");
-  EXPECT_EQ(Pgteal({"verify"}), 0) << Log();
-  EXPECT_EQ(Turn({"--verify"}), 0) << Log();
 }
 
 TEST_F(SwitchoverTest, WithoutAWayBackThereIsNoRollback) {

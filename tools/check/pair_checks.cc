@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "applier/schema.h"
 #include "pg/catalog.h"
 #include "pg/error.h"
 #include "pg/quote.h"
 #include "pg/replication.h"
 #include "pipeline/options.h"
+#include "pipeline/read_only.h"
 #include "pipeline/schema_baseline.h"
 
 namespace pgteal::tools {
@@ -189,6 +192,27 @@ CheckAnswer CheckUnpublished(const CheckContext& context) {
                                         pg::QuoteIdentifier(name), table)},
          .level =
              baseline && !pipeline::IsKnown(*baseline, difference) ? Level::kNone : Level::kWarn});
+  }
+  return answer;
+}
+
+// A role that reads only on both sides is meant to; one that green alone lets in has never written.
+CheckAnswer CheckReadOnlyRoles(const CheckContext& context) {
+  const auto& name = context.options.name;
+  std::set<std::string> writers;
+  const auto logins = context.blue->Exec("SELECT rolname FROM pg_roles WHERE rolcanlogin");
+  for (int i = 0; i < logins.rows(); ++i) writers.insert(logins.String(i, 0));
+  std::set<std::string> readers;
+  for (const auto& one : pipeline::FindReadOnlyRoles(*context.blue, name)) {
+    readers.insert(one.role);
+  }
+  CheckAnswer answer;
+  for (const auto& one : pipeline::FindReadOnlyRoles(*context.green, name)) {
+    if (readers.contains(one.role)) continue;
+    answer.findings.push_back({.finding = {.object = fmt::format("role {} is read-only by default",
+                                                                 pg::QuoteIdentifier(one.role)),
+                                           .fix = one.fix},
+                               .level = writers.contains(one.role) ? Level::kNone : Level::kWarn});
   }
   return answer;
 }

@@ -1,4 +1,4 @@
-#include "tools/check/check_table.h"
+#include "tools/check/pair_checks.h"
 
 namespace pgteal::tools {
 namespace {
@@ -139,6 +139,11 @@ SELECT r.name, format('ANALYZE %s;', r.name) FROM relations AS r
      .levels = {kWarn, kWarn, kFatal},
      .title = "green can stream the way back",
      .sql = kWayBackSql},
+    {.id = "H13",
+     .side = kPair,
+     .levels = {kWarn, kWarn, kFatal},
+     .title = "roles that write on blue can write on green once it is open",
+     .code = CheckReadOnlyRoles},
     {.id = "H11",
      .side = kBlue,
      .levels = {kInfo, kInfo},

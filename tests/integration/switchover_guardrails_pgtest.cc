@@ -1,0 +1,121 @@
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/fault/turn_test.h"
+#include "tests/integration/check_test.h"
+
+namespace pgteal::tests {
+namespace {
+
+using std::chrono::seconds;
+
+// What a switchover is refused for.
+class GuardrailTest : public SwitchoverTest {
+ protected:
+  void ExpectRefused(const std::string& word) {
+    EXPECT_EQ(Turn(), 3) << Log();
+    EXPECT_THAT(Log(), testing::HasSubstr(word));
+    EXPECT_TRUE(IsBlueOpen());
+    EXPECT_FALSE(IsGreenOpen());
+  }
+};
+
+TEST_F(GuardrailTest, GuardrailsNameWhatIsWrong) {
+  run_->Terminate();
+  ASSERT_EQ(run_->WaitExit(), 130);
+  ExpectRefused("nobody streams from slot pgteal");
+  ASSERT_NO_FATAL_FAILURE(StartRun());
+  {
+    Sql writer(db_.GreenInfo());
+    writer.Exec("SET default_transaction_read_only = off");
+    writer.Exec("BEGIN; INSERT INTO ledger VALUES (6, 6, '')");
+    ExpectRefused("somebody writes on the side that is to be opened");
+  }
+  EXPECT_EQ(Pgteal({"rollback"}), 3);
+  EXPECT_THAT(Log(), testing::HasSubstr("blue takes the writes already"));
+}
+
+TEST_F(GuardrailTest, AChangeOfBluesSchemaThatGreenLacksIsInTheWayUntilGreenHasIt) {
+  const std::string change = "ALTER TABLE ledger ADD COLUMN extra int";
+  db_.blue().Exec(change);
+  ExpectRefused("extra");
+  db_.green().Exec(change);
+  // The watch over the schema may have noticed the first change and not yet the second.
+  EXPECT_TRUE(WaitUntil([this] { return Turn() == 0; }, seconds(40))) << Log();
+}
+
+TEST_F(GuardrailTest, ARoleWithoutTheRightToCloseOthersIsRefusedUnlessTheyAreLeftAlone) {
+  db_.blue().Exec("CREATE ROLE modest LOGIN REPLICATION; GRANT ALL ON ledger TO modest");
+  tool_ = db_.PgtealVia(db_.BlueInfo() + " user=modest", "", {"switchover"});
+  EXPECT_EQ(tool_->WaitExit(), 3) << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("our role may not close these roles"));
+  EXPECT_THAT(Log(), testing::HasSubstr("shop"));
+  db_.blue().Exec("DROP OWNED BY modest; DROP ROLE modest");
+}
+
+TEST_F(GuardrailTest, ARoleThatCouldNotWriteOnGreenIsInTheWay) {
+  const std::string here = "ALTER ROLE reader IN DATABASE " + db_.name();
+  const std::string read_only = " SET default_transaction_read_only = on";
+  // One that only reads on both sides is meant to, and one that blue does not let in never wrote.
+  db_.ExecBoth("CREATE ROLE reader LOGIN; " + here + read_only);
+  db_.green().Exec("CREATE ROLE auditor LOGIN; ALTER ROLE auditor" + read_only);
+  const auto all = RunCheck(db_, {"--phase", "switchover", "--only", "H13"});
+  EXPECT_EQ(all.Outcomes("H13"), "WARN");
+  EXPECT_EQ(all.Findings("H13"),
+            "role \"auditor\" is read-only by default\nALTER ROLE auditor "
+            "RESET default_transaction_read_only;\n");
+  const std::vector<std::string> subjects = {"shop", "shop IN DATABASE " + db_.name(), "ALL"};
+  for (const auto& whom : subjects) {
+    SCOPED_TRACE(whom);
+    db_.green().Exec("ALTER ROLE " + whom + read_only);
+    ExpectRefused("H13 roles that write on blue can write on green once it is open: role \"shop\"");
+    const auto check = RunCheck(db_, {"--phase", "switchover", "--only", "H13"});
+    const std::string fix = "ALTER ROLE " + whom + " RESET default_transaction_read_only;";
+    EXPECT_THAT(check.Findings("H13"), testing::HasSubstr(fix));
+    db_.green().Exec(fix);
+  }
+  ASSERT_EQ(Turn(), 0) << Log();
+  ExpectOneSideOpen();
+  // The fence has made the reader's setting its own for the time being.
+  ASSERT_EQ(Turn(), 0) << Log();
+  ExpectOneSideOpen();
+  db_.ExecBoth("DROP ROLE reader");
+  db_.green().Exec("DROP ROLE auditor");
+}
+
+TEST_F(GuardrailTest, APreparedTransactionIsRefusedAtTheGuardrailsAndBehindTheFence) {
+  const std::string prepare =
+      "psql -XAtq \"$PGTEAL_SOURCE\" -c \"BEGIN; INSERT INTO ledger VALUES (9, 9, '')\" -c "
+      "\"PREPARE "
+      "TRANSACTION 'p'\"";
+  db_.clusters().blue().Set("max_prepared_transactions", "4");
+  db_.clusters().blue().Restart();
+  ASSERT_TRUE(run_->WaitForLog("session ended"));
+  db_.blue().Exec("BEGIN; INSERT INTO ledger VALUES (9, 9, ''); PREPARE TRANSACTION 'p'");
+  ExpectRefused("prepared transactions can commit behind the fence: p");
+  db_.blue().Exec("ROLLBACK PREPARED 'p'");
+  const std::string psql = ClientProgram("psql").string();
+  EXPECT_EQ(Turn({"--hook", "test \"$PGTEAL_PHASE\" != 'catch up' || " + psql + prepare.substr(4)}),
+            3)
+      << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("a transaction was prepared before the fence fell"));
+  EXPECT_TRUE(IsBlueOpen());
+  db_.blue().Exec("ROLLBACK PREPARED 'p'");
+}
+
+TEST_F(GuardrailTest, VerifyAsksForAFreshComparisonThatFoundNothing) {
+  EXPECT_EQ(Turn({"--verify"}), 3) << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("the two sides were never compared"));
+  db_.green().Exec("INSERT INTO ledger VALUES (66, 6, 'not on blue')");
+  EXPECT_EQ(Pgteal({"verify"}), 4) << Log();
+  EXPECT_EQ(Turn({"--verify"}), 3) << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("found differences"));
+  db_.green().Exec("DELETE FROM ledger");
+  EXPECT_EQ(Pgteal({"verify"}), 0) << Log();
+  EXPECT_EQ(Turn({"--verify"}), 0) << Log();
+}
+
+}  // namespace
+}  // namespace pgteal::tests
