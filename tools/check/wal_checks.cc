@@ -51,6 +51,25 @@ SELECT format('%s = %s', name, setting), NULL FROM pg_settings
  WHERE name IN ('synchronous_standby_names', 'synchronized_standby_slots') AND setting <> ''
 )";
 
+// The rate of this moment, from two looks, and the average since the server's counters began. The
+// innermost target list is evaluated from left to right.
+constexpr const char* kRateSql = R"(
+SELECT format('%s in %s files; %s/s now, %s/s since %s: a slot that stands still keeps %s a day',
+              pg_size_pretty(bytes), number, pg_size_pretty(now), pg_size_pretty(average), since,
+              pg_size_pretty(86400 * greatest(now, average))), NULL
+  FROM (SELECT sum(size)::bigint AS bytes, count(*) AS number FROM pg_ls_waldir()) AS files, (
+    SELECT (pg_wal_lsn_diff(later_lsn, lsn) / extract(epoch FROM later - at)::numeric)::bigint
+             AS now,
+           (w.wal_bytes / extract(epoch FROM later - w.stats_reset)::numeric)::bigint AS average,
+           w.stats_reset::date AS since
+      FROM pg_stat_wal AS w, (
+        SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+                    ELSE pg_current_wal_insert_lsn() END AS lsn, clock_timestamp() AS at,
+               pg_sleep(0.2),
+               CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+                    ELSE pg_current_wal_insert_lsn() END AS later_lsn, clock_timestamp() AS later
+        OFFSET 0) AS looks) AS rates)";
+
 const std::vector<Check> kSlotChecks = {
     {.id = "B1",
      .side = kBlue,
@@ -142,9 +161,8 @@ CheckArea WalChecks() {
       {.id = "B15",
        .side = kBlue,
        .levels = {kInfo, kInfo},
-       .title = "WAL on blue's disk",
-       .sql = "SELECT format('%s in %s files', pg_size_pretty(sum(size)), count(*)), NULL"
-              " FROM pg_ls_waldir()"},
+       .title = "WAL on blue's disk, and how fast it grows",
+       .sql = kRateSql},
       {.id = "B16",
        .side = kBlue,
        .levels = {kWarn, kWarn},
