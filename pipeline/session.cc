@@ -36,7 +36,8 @@ Session::Session(const Deployment& deployment, const StreamOptions& options, Spo
       options_(options),
       spool_(spool),
       state_(state),
-      guard_(deployment, options.ddl_guard) {}
+      guard_(deployment, options.ddl_guard),
+      turn_watch_(deployment) {}
 
 Session::~Session() {
   supervisor_.interrupt().Raise();
@@ -61,9 +62,8 @@ Session::End Session::Run(const std::atomic<bool>& stop, const Watch& watch) {
   while (!stop.load(std::memory_order_acquire) && !supervisor_.has_failed() &&
          !receiver_->is_done() && !is_behind) {
     apply_->Tick();
-    LookAtSource();
     LookAtSchema();
-    LookAtRequests();
+    LookAround();
     watch({.progress = apply_->progress(),
            .source_lsn = source_lsn_,
            .ring_bytes = apply_->ring().bytes(),
@@ -220,19 +220,25 @@ void Session::StartThreads() {
   guard_.Start();
 }
 
+void Session::LookAround() {
+  try {
+    LookAtSource();
+    requests_->Tick();
+    turn_watch_.Tick(*blue_, apply_->green());
+  } catch (const pg::Interrupted&) {
+    // A lane failed while a server was asked. Its error is what ends the session.
+  }
+}
+
 void Session::LookAtSource() {
   const auto now = Clock::now();
   if (now < next_source_look_) return;
   next_source_look_ = now + kSourceLook;
-  try {
-    source_lsn_ = blue_
-                      ->Exec(
-                          "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
-                          " ELSE pg_current_wal_flush_lsn() END")
-                      .LsnAt(0, 0);
-  } catch (const pg::Interrupted&) {
-    // A lane failed while blue was asked. Its error is what ends the session.
-  }
+  source_lsn_ = blue_
+                    ->Exec(
+                        "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
+                        " ELSE pg_current_wal_flush_lsn() END")
+                    .LsnAt(0, 0);
 }
 
 // A stream that has lost touch with blue for good reads ahead better than it streams.
@@ -254,14 +260,6 @@ bool Session::IsFarBehind() {
 void Session::LookAtSchema() {
   const uint64_t count = receiver_->announcement_count();
   if (std::exchange(announcement_count_, count) != count) guard_.LookSoon();
-}
-
-void Session::LookAtRequests() {
-  try {
-    requests_->Tick();
-  } catch (const pg::Interrupted&) {
-    // A lane failed while green was asked. Its error is what ends the session.
-  }
 }
 
 // Stops everything in order: no new batches, the batches in hand commit, what they made durable is

@@ -15,6 +15,7 @@
 #include "pipeline/schema_guard.h"
 #include "pipeline/spool.h"
 #include "pipeline/supervisor.h"
+#include "pipeline/turn_watch.h"
 
 namespace pgteal::pipeline {
 
@@ -61,10 +62,10 @@ class Session {
   void StartStream(pg::Lsn progress_lsn);
   std::unique_ptr<ReadAhead> BeginReadAhead(pg::Lsn progress_lsn);
   void StartThreads();
+  void LookAround();
   void LookAtSource();
   bool IsFarBehind();
   void LookAtSchema();
-  void LookAtRequests();
   void Finish();
   bool WantsBinary();
 
@@ -85,6 +86,7 @@ class Session {
   SchemaGuard guard_;
   uint64_t announcement_count_ = 0;  // of the receiver, when last asked
   std::unique_ptr<Requests> requests_;
+  TurnWatch turn_watch_;
   pg::Lsn source_lsn_;
   Clock::time_point next_source_look_{};
   Clock::time_point behind_since_{};  // of a stream that is not near blue's end

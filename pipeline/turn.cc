@@ -20,10 +20,21 @@ namespace {
 // Whoever holds it on the closing side is a living tool. $1 the deployment.
 constexpr const char* kTryLockSql =
     "SELECT pg_try_advisory_lock(hashtext('pgteal turn'), hashtext($1))";
+constexpr const char* kIsLockedSql =
+    "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND classid::bigint = (hashtext('pgteal turn')::bigint & 4294967295)"
+    " AND objid::bigint = (hashtext($1)::bigint & 4294967295))";
+// Whoever settles an attempt; the next one waits for its end. $1 the deployment.
+constexpr const char* kSettlingLockSql =
+    "SELECT pg_advisory_lock(hashtext('pgteal settle'), hashtext($1))";
+constexpr const char* kSettlingWait = "SET lock_timeout = '5s'";
+constexpr const char* kLockTimeout = "55P03";
 // The walsender of a process that is being told to end needs a moment to let go of the slot.
 constexpr const char* kEndWalsenderSql =
     "SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots"
     " WHERE slot_name = $1 AND active_pid IS NOT NULL";
+constexpr const char* kGone = "42704";
 constexpr int kDropAttempts = 20;
 
 constexpr const char* kSettledElsewhere =
@@ -31,6 +42,20 @@ constexpr const char* kSettledElsewhere =
 
 bool TryLock(pg::Connection& side, const std::string& deployment) {
   return side.Exec(kTryLockSql, {deployment}).Bool(0, 0);
+}
+
+// False when another process has been settling an attempt for too long. Held as long as the
+// session.
+bool LockSettling(pg::Connection& side, const std::string& deployment) {
+  side.Exec(kSettlingWait);
+  try {
+    side.Exec(kSettlingLockSql, {deployment});
+  } catch (const pg::ServerError& error) {
+    if (error.sqlstate() != kLockTimeout) throw;
+    return false;
+  }
+  side.Exec("SET lock_timeout = 0");
+  return true;
 }
 
 // The name taken off, the attempt cannot be completed any more. Waits for an opening that commits
@@ -53,12 +78,13 @@ void Undo(pg::Connection& from, const std::string& deployment, const std::string
   from.Exec("COMMIT");
 }
 
+// The row says that something is left to do until the slot is gone.
 void Finish(pg::Connection& from, const std::string& deployment, int64_t epoch) {
+  DropSendingSlot(from, deployment);
   from.Exec(
       "UPDATE pgteal.turn SET epoch = $2, attempt = NULL, phase = NULL,"
       " updated_at = clock_timestamp() WHERE deployment = $1",
       {deployment, std::to_string(epoch)});
-  DropSendingSlot(from, deployment);
 }
 
 struct Sides {
@@ -175,8 +201,13 @@ Settled SettleTurn(const Deployment& deployment, const std::string& own_attempt,
     pg::Connection* from = is_source ? sides.source.get() : sides.target.get();
     pg::Connection* to = is_source ? sides.target.get() : sides.source.get();
     if (from == nullptr) continue;
-    const TurnRow left = ReadTurn(*from, deployment.name);
+    TurnRow left = ReadTurn(*from, deployment.name);
     if (left.phase.empty() || (is_ours && left.attempt != own_attempt)) continue;
+    if (!is_ours) {
+      if (!LockSettling(*from, deployment.name)) return Settled::kAlive;
+      left = ReadTurn(*from, deployment.name);
+      if (left.phase.empty()) continue;
+    }
     if (!is_ours && !TryLock(*from, deployment.name)) return Settled::kAlive;
     return Settle(*from, to, deployment.name, left);
   }
@@ -193,14 +224,20 @@ Settled SettleTurn(const Deployment& deployment, const std::string& own_attempt,
   return Settled::kNothing;
 }
 
+bool IsToolAlive(pg::Connection& side, const std::string& deployment) {
+  return side.Exec(kIsLockedSql, {deployment}).Bool(0, 0);
+}
+
 void DropSendingSlot(pg::Connection& side, const std::string& slot) {
   for (int attempt = 1; pg::FindSlot(side, slot); ++attempt) {
     side.Exec(kEndWalsenderSql, {slot});
     try {
       pg::DropSlot(side, slot);
     } catch (const pg::ServerError& error) {
-      // A running pgteal has taken it again before it saw that the turn is complete.
-      if (error.sqlstate() != pg::kObjectInUse || attempt == kDropAttempts) throw;
+      // A running pgteal has taken it again before it saw that the turn is complete, or somebody
+      // else has dropped it.
+      const bool is_expected = error.sqlstate() == pg::kObjectInUse || error.sqlstate() == kGone;
+      if (!is_expected || attempt == kDropAttempts) throw;
     }
   }
 }

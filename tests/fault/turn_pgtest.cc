@@ -42,6 +42,18 @@ class SwitchoverFault : public TurnTest {
     EXPECT_TRUE(ledger_->WaitForMore(10));
   }
 
+  static constexpr const char* kSlotsSql =
+      "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'pgteal'";
+  // Whether an attempt at a switchover is on record, on either side.
+  bool HasAttempt() {
+    for (auto* side : {&db_.blue(), &db_.green()}) {
+      if (side->Scalar("SELECT count(*) FROM pgteal.turn WHERE phase IS NOT NULL") != "0") {
+        return true;
+      }
+    }
+    return false;
+  }
+
   // The tool waits at a phase while the test does something to a server.
   template <typename Body>
   int TurnWith(const std::string& phase, Body body) {
@@ -117,9 +129,7 @@ TEST_F(SwitchoverFault, WhatAKilledToolLeavesAfterThePointOfNoReturnIsFinishedBy
     EXPECT_EQ(Turn({"--hook", At(phase, "kill -9 $PPID")}), 128 + 9) << Log();
     EXPECT_EQ(Pgteal({"status"}), 0) << Log();
     ASSERT_NO_FATAL_FAILURE(ExpectTurned(was_green));
-    EXPECT_EQ((was_green ? db_.green() : db_.blue())
-                  .Scalar("SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'pgteal'"),
-              "0");
+    EXPECT_EQ((was_green ? db_.green() : db_.blue()).Scalar(kSlotsSql), "0");
   }
 }
 
@@ -130,6 +140,39 @@ TEST_F(SwitchoverFault, ARunThatStartsUndoesWhatAKilledToolLeft) {
   EXPECT_EQ(run_->WaitExit(), 130);
   ASSERT_NO_FATAL_FAILURE(StartRun());
   ASSERT_NO_FATAL_FAILURE(ExpectUndone(false));
+}
+
+TEST_F(SwitchoverFault, ARunAtWorkUndoesWhatAKilledToolLeft) {
+  for (const auto* phase : {"prepare", "fence", "arm"}) {
+    SCOPED_TRACE(phase);
+    EXPECT_EQ(Turn({"--hook", At(phase, "kill -9 $PPID")}), 128 + 9) << Log();
+    EXPECT_TRUE(WaitUntil([this] { return IsBlueOpen() && !HasAttempt(); }, seconds(30)));
+    ASSERT_NO_FATAL_FAILURE(ExpectUndone(false));
+  }
+  EXPECT_EQ(db_.green().Scalar("SELECT count(*) FROM pg_replication_slots"), "0");
+}
+
+TEST_F(SwitchoverFault, ARunAtWorkFinishesWhatAKilledToolLeftAfterThePointOfNoReturn) {
+  for (const auto& phase : kAfter) {
+    SCOPED_TRACE(phase);
+    const bool was_green = IsGreenOpen();
+    auto& closed = was_green ? db_.green() : db_.blue();
+    EXPECT_EQ(Turn({"--hook", At(phase, "kill -9 $PPID")}), 128 + 9) << Log();
+    EXPECT_TRUE(
+        WaitUntil([&] { return !HasAttempt() && closed.Scalar(kSlotsSql) == "0"; }, seconds(30)));
+    ASSERT_NO_FATAL_FAILURE(ExpectTurned(was_green));
+  }
+}
+
+TEST_F(SwitchoverFault, ARunAtWorkLeavesALivingToolAlone) {
+  // Long enough for several looks.
+  for (const auto* phase : {"prepare", "drain", "commit"}) {
+    SCOPED_TRACE(phase);
+    const bool was_green = IsGreenOpen();
+    EXPECT_EQ(Turn({"--hook", At(phase, "sleep 4")}), 0) << Log();
+    ASSERT_NO_FATAL_FAILURE(ExpectTurned(was_green));
+    EXPECT_THAT(run_->Log(), testing::Not(testing::HasSubstr("was left by its tool")));
+  }
 }
 
 TEST_F(SwitchoverFault, BlueGoesDownAfterAnyStep) {
