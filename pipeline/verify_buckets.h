@@ -24,7 +24,7 @@ class BucketSums {
  public:
   explicit BucketSums(uint32_t count) : sums_(count) {}
 
-  // A result of VerifySql::Buckets().
+  // A result of VerifySql::Buckets(), or of Total() when there is one bucket.
   void Add(const pg::Result& result);
   void Add(uint32_t bucket, const RowSum& sum);
   uint64_t rows() const { return rows_; }

@@ -48,18 +48,32 @@ bool IsPassing(const pg::ServerError& error) {
 }  // namespace
 
 struct Comparison::Table {
+  // One look at all rows tells that nothing differs; only then where, and only then what.
+  enum class Phase : uint8_t { kTotal, kBuckets, kRows };
+
   Table(const VerifyTable& table, TextHash hash, uint32_t buckets)
       : plan(table),
         sql{VerifySql(table, Side::kBlue, hash, buckets),
             VerifySql(table, Side::kGreen, hash, buckets)},
+        totals{BucketSums(1), BucketSums(1)},
         sums{BucketSums(buckets), BucketSums(buckets)} {}
+
+  std::string Sql(Side side, const VerifyTask& task) const {
+    const auto& make = sql[static_cast<size_t>(side)];
+    const auto& unit = plan.side(side)[task.unit];
+    if (phase == Phase::kTotal) return make.Total(unit, task.pages);
+    return phase == Phase::kBuckets ? make.Buckets(unit, task.pages)
+                                    : make.Rows(unit, task.pages, different.buckets);
+  }
 
   const VerifyTable& plan;
   const VerifySql sql[2];  // by Side
   std::vector<VerifyTask> tasks[2];
   size_t open = 0;  // tasks of this phase, on both sides
+  Phase phase = Phase::kTotal;
+  BucketSums totals[2];
   BucketSums sums[2];
-  DifferentBuckets different;  // once not empty, rows are read
+  DifferentBuckets different;
   std::vector<VerifyRow> rows[2];
   std::atomic<bool> is_postponed = false;
   TableResult result;
@@ -138,13 +152,8 @@ void Comparison::AddTable(size_t at, uint64_t piece_bytes) {
 void Comparison::Work(Side side, pg::Connection& session) {
   while (const auto task = queue_.Next(side)) {
     auto& table = *tables_[task->table];
-    const auto& unit = table.plan.side(side)[task->unit];
-    const auto& buckets = table.different.buckets;
     pg::Result result;
-    const auto& make = table.sql[static_cast<size_t>(side)];
-    const std::string sql =
-        buckets.empty() ? make.Buckets(unit, task->pages) : make.Rows(unit, task->pages, buckets);
-    if (!table.is_postponed && !Read(side, session, *task, sql, &result)) {
+    if (!table.is_postponed && !Read(side, session, *task, table.Sql(side, *task), &result)) {
       table.is_postponed = true;
     }
     Take(side, *task, result);
@@ -176,19 +185,25 @@ bool Comparison::Read(Side side, pg::Connection& session, const VerifyTask& task
 void Comparison::Take(Side side, const VerifyTask& task, const pg::Result& result) {
   auto& table = *tables_[task.table];
   const auto at = static_cast<size_t>(side);
-  const bool is_rows = !table.different.buckets.empty();
   std::vector<VerifyRow> rows;
-  if (is_rows) ReadRows(result, table.plan, &rows);
+  if (table.phase == Table::Phase::kRows) ReadRows(result, table.plan, &rows);
   bool is_last = false;
   {
     const std::lock_guard lock(mutex_);
-    if (is_rows) {
-      std::move(rows.begin(), rows.end(), std::back_inserter(table.rows[at]));
-    } else {
-      const uint64_t before = table.sums[at].rows();
-      table.sums[at].Add(result);
-      progress_.rows_done += table.sums[at].rows() - before;
-      progress_.bytes_done += task.bytes;
+    switch (table.phase) {
+      case Table::Phase::kTotal: {
+        const uint64_t before = table.totals[at].rows();
+        table.totals[at].Add(result);
+        progress_.rows_done += table.totals[at].rows() - before;
+        progress_.bytes_done += task.bytes;
+        break;
+      }
+      case Table::Phase::kBuckets:
+        table.sums[at].Add(result);
+        break;
+      case Table::Phase::kRows:
+        std::move(rows.begin(), rows.end(), std::back_inserter(table.rows[at]));
+        break;
     }
     is_last = --table.open == 0;
   }
@@ -202,20 +217,26 @@ void Comparison::EndPhase(size_t at) {
     table.result.is_postponed = true;
     return Done();
   }
-  if (table.different.buckets.empty()) {
-    table.result.blue_rows = table.sums[0].rows();
-    table.result.green_rows = table.sums[1].rows();
-    table.different = FindDifferent(table.sums[0], table.sums[1], limits_.rows_max);
-    if (!table.different.buckets.empty()) return BeginRows(at);
-  } else {
-    FillResult(table);
+  switch (table.phase) {
+    case Table::Phase::kTotal:
+      table.result.blue_rows = table.totals[0].rows();
+      table.result.green_rows = table.totals[1].rows();
+      if (table.totals[0].at(0) == table.totals[1].at(0)) return Done();
+      progress_.tables_different += 1;
+      table.phase = Table::Phase::kBuckets;
+      return BeginPhase(at);
+    case Table::Phase::kBuckets:
+      table.different = FindDifferent(table.sums[0], table.sums[1], limits_.rows_max);
+      table.phase = Table::Phase::kRows;
+      return BeginPhase(at);
+    case Table::Phase::kRows:
+      FillResult(table);
+      return Done();
   }
-  Done();
 }
 
-void Comparison::BeginRows(size_t at) {
+void Comparison::BeginPhase(size_t at) {
   auto& table = *tables_[at];
-  progress_.tables_different += 1;
   table.open = table.tasks[0].size() + table.tasks[1].size();
   queue_.AddFirst(Side::kBlue, table.tasks[0]);
   queue_.AddFirst(Side::kGreen, table.tasks[1]);

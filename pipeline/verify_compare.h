@@ -22,8 +22,9 @@ struct CompareLimits {
   uint64_t rows_max = 200'000;        // of one table that are looked at one by one
 };
 
-// Compares tables on a pair of snapshots: one pass over each side sums the rows' hashes bucket by
-// bucket, and only rows in buckets that differ are fetched and matched. One thread for each session
+// Compares tables on a pair of snapshots: one pass over each side sums the rows' hashes; where the
+// sums differ, a second one sums them bucket by bucket, and only rows in buckets that differ are
+// fetched and matched. One thread for each session
 // of the pair. Main thread, apart from those.
 class Comparison {
  public:
@@ -47,7 +48,7 @@ class Comparison {
                           const std::string& sql, pg::Result* result);
   void Take(Side side, const VerifyTask& task, const pg::Result& result);
   void EndPhase(size_t at);
-  void BeginRows(size_t at);
+  void BeginPhase(size_t at);
   void FillResult(Table& table);
   void Done();
 

@@ -9,6 +9,8 @@ namespace {
 
 // A function takes a hundred arguments at most.
 constexpr size_t kConcatArgumentsMax = 90;
+// Bits of an int4 that need no thought about signs.
+constexpr size_t kNullsPerMask = 30;
 constexpr const char* kSeparator = "E'\\x01'";
 
 using Parts = std::vector<std::string>;
@@ -21,11 +23,11 @@ Parts TextParts(const VerifyColumn& column, Side side, TextHash hash) {
   }
   switch (column.text) {
     case ColumnText::kPlain:
-      return {name, kSeparator};
+      return {name};
     case ColumnText::kMeasured:
-      return {fmt::format("octet_length({})", name), "':'", name};
+      return {fmt::format("octet_length({})", name), name};
     case ColumnText::kTrimmed:
-      return {fmt::format("octet_length({}::text)", name), "':'", name + "::text"};
+      return {fmt::format("octet_length({}::text)", name), name + "::text"};
     case ColumnText::kRecord:
       break;
   }
@@ -38,13 +40,28 @@ std::string Join(const Parts& parts, size_t begin, size_t end) {
   return list;
 }
 
-// concat() prints values as their output functions do; a cast to text may not.
+// Which of the columns are NULL: concat_ws() passes over them.
+Parts NullMasks(const std::vector<VerifyColumn>& columns, Side side, TextHash hash) {
+  Parts masks;
+  size_t bit = 0;
+  for (const auto& column : columns) {
+    if (hash == TextHash::kMd5 || column.text == ColumnText::kRecord) continue;
+    if (bit % kNullsPerMask == 0) masks.emplace_back();
+    masks.back() += fmt::format("{}(({} IS NULL)::int << {})", masks.back().empty() ? "" : " | ",
+                                column.Sql(side), bit % kNullsPerMask);
+    ++bit;
+  }
+  return masks;
+}
+
+// concat_ws() prints values as their output functions do; a cast to text may not.
 std::string Concat(const Parts& parts) {
   if (parts.empty()) return "''";
   std::string text;
   for (size_t at = 0; at < parts.size(); at += kConcatArgumentsMax) {
     const size_t end = std::min(parts.size(), at + kConcatArgumentsMax);
-    text += fmt::format("{}concat({})", at == 0 ? "" : " || ", Join(parts, at, end));
+    text += fmt::format("{}concat_ws({}, {})", at == 0 ? "" : " || E'\\x01' || ", kSeparator,
+                        Join(parts, at, end));
   }
   return text;
 }
@@ -88,6 +105,8 @@ VerifySql::VerifySql(const VerifyTable& table, Side side, TextHash hash, uint32_
     parts.insert(parts.end(), own.begin(), own.end());
     column_hashes_ += (column_hashes_.empty() ? "" : ", ") + HashOf(Concat(own), hash);
   }
+  const Parts nulls = NullMasks(table.columns, side, hash);
+  parts.insert(parts.end(), nulls.begin(), nulls.end());
   row_hash_ = HashOf(Concat(parts), hash);
   for (const size_t at : table.key) {
     bucket_hash_ += (bucket_hash_.empty() ? "" : " # ") + KeyHashOf(table.columns[at], side, hash);
@@ -102,6 +121,10 @@ std::string VerifySql::From(const VerifyUnit& unit, const std::optional<PageRang
   sql += fmt::format(" AND ctid >= '({},0)'::tid", pages->begin);
   if (pages->end) sql += fmt::format(" AND ctid < '({},0)'::tid", *pages->end);
   return sql;
+}
+
+std::string VerifySql::Total(const VerifyUnit& unit, const std::optional<PageRange>& pages) const {
+  return fmt::format("SELECT 0, count(*), coalesce(sum({}), 0){}", row_hash_, From(unit, pages));
 }
 
 std::string VerifySql::Buckets(const VerifyUnit& unit,

@@ -30,6 +30,8 @@ class VerifySql {
   // `buckets`: a power of two.
   VerifySql(const VerifyTable& table, Side side, TextHash hash, uint32_t buckets);
 
+  // 0, rows, sum of their hashes. What tables that are alike cost.
+  std::string Total(const VerifyUnit& unit, const std::optional<PageRange>& pages) const;
   // bucket, rows in it, sum of their hashes; for the buckets that are not empty.
   std::string Buckets(const VerifyUnit& unit, const std::optional<PageRange>& pages) const;
   // hash, tableoid, ctid, xmin, hash of each column as an array, key columns …; of the rows in

@@ -19,14 +19,25 @@ VerifyTable Table() {
 
 const VerifyUnit kUnit = {.qualified = "public.t", .is_plain = true, .filenodes = {{5, 7}}};
 
+// NULL is skipped by concat_ws(), hence the bits.
+constexpr const char* kRowHash =
+    "hashtextextended((concat_ws(E'\\x01', \"id\", octet_length(\"no\"\"te\"), \"no\"\"te\", "
+    "((\"id\" IS NULL)::int << 0) | ((\"no\"\"te\" IS NULL)::int << 1))) COLLATE \"C\", 0)";
+
 TEST(VerifySql, ARowIsTheHashOfItsTextAndABucketOfItsKey) {
   const auto table = Table();
   const VerifySql sql(table, Side::kBlue, TextHash::kNative, 16);
   EXPECT_EQ(sql.Buckets(kUnit, std::nullopt),
-            "SELECT k & 15, count(*), sum(h) FROM (SELECT hashtextextended((concat(\"id\", "
-            "E'\\x01', octet_length(\"no\"\"te\"), ':', \"no\"\"te\")) COLLATE \"C\", 0) AS h, "
-            "hashint8extended(\"id\"::int8, 0) AS k FROM ONLY public.t WHERE true OFFSET 0) AS rows"
-            " GROUP BY 1");
+            std::string("SELECT k & 15, count(*), sum(h) FROM (SELECT ") + kRowHash +
+                " AS h, hashint8extended(\"id\"::int8, 0) AS k FROM ONLY public.t WHERE true OFFSET"
+                " 0) AS rows GROUP BY 1");
+}
+
+TEST(VerifySql, TheTotalIsOneBucket) {
+  const auto table = Table();
+  const VerifySql sql(table, Side::kBlue, TextHash::kNative, 16);
+  EXPECT_EQ(sql.Total(kUnit, std::nullopt), std::string("SELECT 0, count(*), coalesce(sum(") +
+                                                kRowHash + "), 0) FROM ONLY public.t WHERE true");
 }
 
 TEST(VerifySql, PagesRowFiltersAndBucketsAreConditions) {
@@ -44,7 +55,7 @@ TEST(VerifySql, WideTablesAndTablesWithoutColumnsHaveATextToo) {
     wide.columns.push_back({.name = "c" + std::to_string(i), .text = ColumnText::kPlain});
   }
   const VerifySql sql(wide, Side::kBlue, TextHash::kMd5, 16);
-  EXPECT_THAT(sql.Buckets(kUnit, std::nullopt), HasSubstr(") || concat("));
+  EXPECT_THAT(sql.Buckets(kUnit, std::nullopt), HasSubstr(") || E'\\x01' || concat_ws("));
   const VerifyTable none;
   const VerifySql empty(none, Side::kBlue, TextHash::kNative, 16);
   EXPECT_THAT(empty.Buckets(kUnit, std::nullopt), HasSubstr("hashtextextended(('') COLLATE"));
