@@ -47,15 +47,16 @@ bool TryLock(pg::Connection& side, const std::string& deployment) {
 // False when another process has been settling an attempt for too long. Held as long as the
 // session.
 bool LockSettling(pg::Connection& side, const std::string& deployment) {
+  bool is_ours = true;
   side.Exec(kSettlingWait);
   try {
     side.Exec(kSettlingLockSql, {deployment});
   } catch (const pg::ServerError& error) {
     if (error.sqlstate() != kLockTimeout) throw;
-    return false;
+    is_ours = false;
   }
   side.Exec("SET lock_timeout = 0");
-  return true;
+  return is_ours;
 }
 
 // The name taken off, the attempt cannot be completed any more. Waits for an opening that commits
@@ -131,6 +132,26 @@ Settled Settle(pg::Connection& from, pg::Connection* to, const std::string& depl
   return Settled::kUndone;
 }
 
+// Whether the row is of an attempt that is to be settled: any, or our own.
+bool IsLeft(const TurnRow& row, const std::string& own_attempt) {
+  return !row.phase.empty() && (own_attempt.empty() || row.attempt == own_attempt);
+}
+
+// The way back of an attempt that was undone while its side was away. One that a tool has just made
+// looks the same: with the locks of both sides no tool is at work.
+Settled SettleWayBack(const Sides& sides, const std::string& deployment) {
+  const auto both = {sides.source.get(), sides.target.get()};
+  const auto has_way_back = [&deployment](pg::Connection* side) {
+    return ReadTurn(*side, deployment).has_way_back;
+  };
+  if (std::none_of(both.begin(), both.end(), has_way_back)) return Settled::kNothing;
+  for (auto* side : both) {
+    if (!LockSettling(*side, deployment) || !TryLock(*side, deployment)) return Settled::kAlive;
+  }
+  for (auto* side : both) RemoveWayBack(*side, deployment);
+  return Settled::kNothing;
+}
+
 }  // namespace
 
 TurnRow ReadTurn(pg::Connection& side, const std::string& deployment) {
@@ -200,14 +221,10 @@ Settled SettleTurn(const Deployment& deployment, const std::string& own_attempt,
   for (const bool is_source : {true, false}) {
     pg::Connection* from = is_source ? sides.source.get() : sides.target.get();
     pg::Connection* to = is_source ? sides.target.get() : sides.source.get();
-    if (from == nullptr) continue;
-    TurnRow left = ReadTurn(*from, deployment.name);
-    if (left.phase.empty() || (is_ours && left.attempt != own_attempt)) continue;
-    if (!is_ours) {
-      if (!LockSettling(*from, deployment.name)) return Settled::kAlive;
-      left = ReadTurn(*from, deployment.name);
-      if (left.phase.empty()) continue;
-    }
+    if (from == nullptr || !IsLeft(ReadTurn(*from, deployment.name), own_attempt)) continue;
+    if (!LockSettling(*from, deployment.name) && !is_ours) return Settled::kAlive;
+    const TurnRow left = ReadTurn(*from, deployment.name);
+    if (!IsLeft(left, own_attempt)) continue;
     if (!is_ours && !TryLock(*from, deployment.name)) return Settled::kAlive;
     return Settle(*from, to, deployment.name, left);
   }
@@ -215,12 +232,7 @@ Settled SettleTurn(const Deployment& deployment, const std::string& own_attempt,
   if (is_ours && (!sides.source || !sides.target)) {
     throw pg::ConnectionLost("the side that was being closed cannot be reached");
   }
-  if (!is_ours && sides.source && sides.target) {
-    // The way back of an attempt that was undone while its side was away.
-    for (auto* side : {sides.source.get(), sides.target.get()}) {
-      if (ReadTurn(*side, deployment.name).has_way_back) RemoveWayBack(*side, deployment.name);
-    }
-  }
+  if (!is_ours && sides.source && sides.target) return SettleWayBack(sides, deployment.name);
   return Settled::kNothing;
 }
 

@@ -175,6 +175,17 @@ TEST_F(SwitchoverFault, ARunAtWorkLeavesALivingToolAlone) {
   }
 }
 
+TEST_F(SwitchoverFault, CommandsThatFindTheSameAttemptWaitForEachOther) {
+  for (const auto* phase : {"fence", "arm"}) {
+    SCOPED_TRACE(phase);
+    EXPECT_EQ(Turn({"--hook", At(phase, "kill -9 $PPID")}), 128 + 9) << Log();
+    std::vector<std::unique_ptr<PgtealProcess>> commands;
+    for (int i = 0; i < 4; ++i) commands.push_back(db_.Pgteal({"switchover", "--dry-run"}));
+    for (auto& command : commands) EXPECT_EQ(command->WaitExit(), 0) << command->Log();
+    ASSERT_NO_FATAL_FAILURE(ExpectUndone(false));
+  }
+}
+
 TEST_F(SwitchoverFault, BlueGoesDownAfterAnyStep) {
   for (const auto& phase : kBefore) {
     SCOPED_TRACE(phase);

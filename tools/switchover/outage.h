@@ -26,7 +26,7 @@ class Outage {
   // The other side takes writes. May be called again: the last call counts.
   void Opened(Time at) { opened_ = at; }
 
-  // Whether somebody still wrote when the closing began. If not, nobody was kept from writing
+  // Whether somebody still wrote after the closing began. If not, nobody was kept from writing
   // before, and the outage counts from there.
   bool is_from_commit() const { return start() > closing_; }
   Milliseconds outage() const { return opened_ - start(); }

@@ -19,7 +19,10 @@ nlohmann::json TimeJson(const std::optional<pg::Timestamp>& time) {
 
 std::string TimesText(const SwitchoverReport::Times& times) {
   std::string text = fmt::format("write outage   {:.0f} ms", times.outage.count());
-  if (!times.is_from_commit) text += ", from the fence: nobody was writing when it fell";
+  if (!times.is_from_commit) {
+    text +=
+        times.last_commit ? ", from the fence: the last commit was before it" : ", from the fence";
+  }
   text += fmt::format("\nclosed         {:.0f} ms\nlast commit    {}\n", times.closed.count(),
                       times.last_commit ? TimeText(*times.last_commit) : "none seen");
   if (times.opened) text += fmt::format("opened         {}\n", TimeText(*times.opened));

@@ -67,8 +67,9 @@ TEST(SwitchoverReport, TellsTheOutageAndWhatItWasMeasuredFrom) {
   EXPECT_EQ(json["last_commit_at"], "2000-01-01T00:00:01.500000Z");
   EXPECT_EQ(json["opened_at"], "2000-01-01T00:00:01.720000Z");
   report.times.is_from_commit = false;
+  EXPECT_THAT(ReportText(report), HasSubstr("220 ms, from the fence: the last commit was before"));
   report.times.last_commit.reset();
-  EXPECT_THAT(ReportText(report), HasSubstr("220 ms, from the fence"));
+  EXPECT_THAT(ReportText(report), HasSubstr("220 ms, from the fence\n"));
   EXPECT_THAT(ReportText(report), HasSubstr("none seen"));
   EXPECT_TRUE(nlohmann::json::parse(ReportJson(report))["last_commit_at"].is_null());
 }
