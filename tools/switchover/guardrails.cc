@@ -41,7 +41,8 @@ void CheckStream(pg::Connection& from, pg::Connection& to, const pipeline::Deplo
         {fmt::format("there is no deployment {}", oriented.name), "Begin with `pgteal run`."});
     return;
   }
-  if (state != "streaming") {
+  // What degraded it is named by H9.
+  if (state != "streaming" && state != "degraded") {
     objections->push_back({fmt::format("deployment {} is in state {}", oriented.name, state),
                            "`pgteal status` says what is missing."});
   }
