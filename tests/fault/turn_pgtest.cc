@@ -44,10 +44,12 @@ class SwitchoverFault : public TurnTest {
 
   static constexpr const char* kSlotsSql =
       "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'pgteal'";
-  // Whether an attempt at a switchover is on record, on either side.
-  bool HasAttempt() {
-    for (auto* side : {&db_.blue(), &db_.green()}) {
-      if (side->Scalar("SELECT count(*) FROM pgteal.turn WHERE phase IS NOT NULL") != "0") {
+  // Whether an attempt at a switchover is on record, on either side. Asked by new sessions: the
+  // tool may just have ended those of before.
+  bool HasAttempt() const {
+    for (const auto& info : {db_.BlueInfo(), db_.GreenInfo()}) {
+      Sql side(info);
+      if (side.Scalar("SELECT count(*) FROM pgteal.turn WHERE phase IS NOT NULL") != "0") {
         return true;
       }
     }
@@ -149,17 +151,18 @@ TEST_F(SwitchoverFault, ARunAtWorkUndoesWhatAKilledToolLeft) {
     EXPECT_TRUE(WaitUntil([this] { return IsBlueOpen() && !HasAttempt(); }, seconds(30)));
     ASSERT_NO_FATAL_FAILURE(ExpectUndone(false));
   }
-  EXPECT_EQ(db_.green().Scalar("SELECT count(*) FROM pg_replication_slots"), "0");
+  // The way back goes last.
+  EXPECT_TRUE(WaitUntil([this] { return db_.green().Scalar(kSlotsSql) == "0"; }, seconds(30)));
 }
 
 TEST_F(SwitchoverFault, ARunAtWorkFinishesWhatAKilledToolLeftAfterThePointOfNoReturn) {
   for (const auto& phase : kAfter) {
     SCOPED_TRACE(phase);
     const bool was_green = IsGreenOpen();
-    auto& closed = was_green ? db_.green() : db_.blue();
     EXPECT_EQ(Turn({"--hook", At(phase, "kill -9 $PPID")}), 128 + 9) << Log();
-    EXPECT_TRUE(
-        WaitUntil([&] { return !HasAttempt() && closed.Scalar(kSlotsSql) == "0"; }, seconds(30)));
+    EXPECT_TRUE(WaitUntil([this] { return !HasAttempt(); }, seconds(30)));
+    Sql closed(was_green ? db_.GreenInfo() : db_.BlueInfo());
+    EXPECT_EQ(closed.Scalar(kSlotsSql), "0");
     ASSERT_NO_FATAL_FAILURE(ExpectTurned(was_green));
   }
 }
