@@ -102,11 +102,14 @@ void SetWriter::WriteUpdateGroup(const TargetRelation& target, const Rows& rows,
 void SetWriter::WriteInserts(const TargetRelation& target, const Rows& rows) {
   TransportScan scan(target);
   for (const auto* row : rows) scan.Look(row->image, target.written);
-  if (rows.size() >= copy_rows_min_) {
+  const bool fits_arrays = !target.written.empty() && scan.FitsArrays(target.written);
+  // The other way would be row by row.
+  const size_t copy_rows_min = fits_arrays ? copy_rows_min_ : kCopyRowsMin;
+  if (rows.size() >= copy_rows_min) {
     const bool is_text = scan.IsAllText(target.written);
     if (is_text || scan.FitsCopyBinary(target.written)) return Copy(target, rows, !is_text);
   }
-  if (target.written.empty() || !scan.FitsArrays(target.written)) {
+  if (!fits_arrays) {
     for (const auto* row : rows) Expect(row_writer_.Insert(target, row->image), 1);
     return;
   }

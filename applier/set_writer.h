@@ -17,6 +17,9 @@ namespace pgteal::applier {
 
 enum class Part : uint8_t { kEarly, kLate };
 
+// From this many rows of one table on, COPY beats arrays on a near green.
+constexpr size_t kCopyRowsMin = 200;
+
 // Writes the net row effects of a segment as set statements and COPYs: per table deletes, then
 // updates, then inserts. One lane's thread; inside an open transaction.
 class SetWriter {

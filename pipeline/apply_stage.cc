@@ -20,6 +20,31 @@ using std::chrono::milliseconds;
 constexpr milliseconds kStall{300};
 // A zombie's transaction gets so long to end after its backend was told to.
 constexpr int kZombieWaitMs = 5000;
+// Green counts as far from this round trip on. Lanes hide it, and small COPYs are not worth it.
+constexpr std::chrono::microseconds kFar{1000};
+constexpr size_t kNearLanes = 2;
+constexpr size_t kFarLanes = 8;
+// What COPY saves a row, against arrays (bench/README.md), and the round trips that it costs.
+constexpr double kCopySavesMicros = 3.5;
+constexpr double kCopyRoundTrips = 3;
+
+// The shortest of a few, so that a busy moment does not count.
+std::chrono::microseconds RoundTrip(pg::Connection& green) {
+  auto shortest = std::chrono::microseconds::max();
+  for (int i = 0; i < 3; ++i) {
+    const auto start = Clock::now();
+    green.Exec("SELECT 1");
+    shortest = std::min(
+        shortest, std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start));
+  }
+  return shortest;
+}
+
+size_t CopyRowsMin(std::chrono::microseconds round_trip) {
+  if (round_trip < kFar) return applier::kCopyRowsMin;
+  const double rows = static_cast<double>(round_trip.count()) * kCopyRoundTrips / kCopySavesMicros;
+  return std::max(applier::kCopyRowsMin, static_cast<size_t>(rows));
+}
 
 }  // namespace
 
@@ -44,8 +69,11 @@ pg::Lsn ApplyStage::TakeOver() {
   generation_ = row.generation;
   progress_ = std::make_unique<Progress>(row.end_lsn, wake_producer_, row.commit_time);
   ring_ = std::make_unique<Transactions>(options_.ring_count_max, options_.ring_bytes_max);
-  order_ = std::make_unique<CommitOrder>(options_.lanes, supervisor_.interrupt());
-  BuildLanes();
+  const auto round_trip = RoundTrip(green_);
+  lane_count_ = options_.lanes != 0 ? options_.lanes : round_trip >= kFar ? kFarLanes : kNearLanes;
+  spdlog::debug("round trip to green {} us, lanes {}", round_trip.count(), lane_count_);
+  order_ = std::make_unique<CommitOrder>(lane_count_, supervisor_.interrupt());
+  BuildLanes(round_trip);
   return row.end_lsn;
 }
 
@@ -58,7 +86,7 @@ void ApplyStage::EndZombies() {
        std::to_string(kZombieWaitMs)});
 }
 
-void ApplyStage::BuildLanes() {
+void ApplyStage::BuildLanes(std::chrono::microseconds round_trip) {
   const auto session = [this](const std::string& part) {
     return SessionOptionsFor(part, deployment_.name, &supervisor_.interrupt());
   };
@@ -66,14 +94,15 @@ void ApplyStage::BuildLanes() {
   const bool has_origins = options_.origin == OriginMode::kAuto && pg::MayUseOrigins(green_);
   catalog_ = std::make_unique<applier::TargetCatalog>(deployment_.target, session("catalog"),
                                                       replica_role);
-  for (size_t i = 0; i < options_.lanes; ++i) {
+  for (size_t i = 0; i < lane_count_; ++i) {
     const applier::ApplierOptions lane_options{
         .slot = deployment_.name,
         .generation = *generation_,
         .synchronous_commit = options_.synchronous_commit,
         .replica_role = replica_role,
         .origin = has_origins ? fmt::format("pgteal_{}_{}", deployment_.name, i) : "",
-        .on_conflict = options_.on_conflict};
+        .on_conflict = options_.on_conflict,
+        .copy_rows_min = CopyRowsMin(round_trip)};
     lanes_.push_back(
         std::make_unique<Lane>(i,
                                std::make_unique<applier::Applier>(

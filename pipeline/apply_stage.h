@@ -55,7 +55,7 @@ class ApplyStage {
 
  private:
   void EndZombies();
-  void BuildLanes();
+  void BuildLanes(std::chrono::microseconds round_trip);
   void LaneFailed() noexcept;
   void PollFlush();
   void ResolveStall();
@@ -69,6 +69,7 @@ class ApplyStage {
   pg::Connection green_;
   std::unique_ptr<applier::TargetCatalog> catalog_;
   std::unique_ptr<Progress> progress_;
+  size_t lane_count_ = 0;
   std::unique_ptr<Transactions> ring_;
   std::unique_ptr<CommitOrder> order_;
   std::vector<std::unique_ptr<Lane>> lanes_;

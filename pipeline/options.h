@@ -38,7 +38,7 @@ pg::SessionOptions SessionOptionsFor(const std::string& part, const std::string&
 // Limits and choices of a stream. Worst-case memory is about
 // ring_bytes_max + lanes x batcher.limits.bytes_max x 3 + one block of a spooled transaction.
 struct StreamOptions {
-  size_t lanes = 2;
+  size_t lanes = 0;  // 0: two to a near green, more to a far one
   BinaryMode binary = BinaryMode::kAuto;
   OriginMode origin = OriginMode::kAuto;
   ReadAheadMode read_ahead = ReadAheadMode::kAuto;

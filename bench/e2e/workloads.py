@@ -75,7 +75,8 @@ MIXED_BODY = """
  EXECUTE format('UPDATE mix%s SET v = v + 1 WHERE id IN (SELECT (1 + floor(5000 * random() ^ 3))::int FROM generate_series(1, 10))', n);
  EXECUTE format('DELETE FROM mix%s WHERE id IN (SELECT (5001 + floor(5000 * random()))::int FROM generate_series(1, 2))', n);
  INSERT INTO uniq (email) VALUES ('u' || i || '@x' || txid_current());
- UPDATE uniq SET email = email || '.org' WHERE id = (1 + floor(i * random()))::int;
+ k := 1 + floor(i * random())::int;
+ UPDATE uniq SET email = email || '.org' WHERE id = k;
 """
 
 
@@ -85,7 +86,7 @@ def mixed(size):
                      f"ALTER TABLE mix{n} ALTER t SET STORAGE EXTERNAL;"
                      f"INSERT INTO mix{n} (k, v) SELECT g % 1000, g FROM generate_series(1, 10000) g;"
                      for n in range(1, 21))
-    body = f"DO $do$ DECLARE n int; BEGIN FOR i IN 1..{count} LOOP {MIXED_BODY} COMMIT; END LOOP; END $do$;"
+    body = f"DO $do$ DECLARE n int; k int; BEGIN FOR i IN 1..{count} LOOP {MIXED_BODY} COMMIT; END LOOP; END $do$;"
     return Workload("mixed", f"{count} mixed transactions over 20 tables", count * 23,
                     tables + "CREATE TABLE uniq (id serial PRIMARY KEY, email text UNIQUE); VACUUM ANALYZE;",
                     lambda blue, db: blue.sql(body, db), (1.6, 2.0))

@@ -60,8 +60,9 @@ constexpr const char* kExamples = R"(Examples:
 
 void AddStreamFlags(CLI::App* verb, RunFlags* flags) {
   auto& stream = flags->run.stream;
-  verb->add_option("--lanes", stream.lanes, "Connections to green that apply at the same time")
-      ->check(CLI::Range(1, 64))
+  verb->add_option("--lanes", stream.lanes,
+                   "Connections to green that apply at the same time; 0: two, eight to a far green")
+      ->check(CLI::Range(0, 64))
       ->capture_default_str();
   verb->add_option("--ddl-guard", stream.ddl_guard,
                    "How changes of blue's schema are noticed: catalog (compared every 10 s), "
