@@ -14,6 +14,7 @@ namespace {
 
 // Between two moves of the slot itself, which cost blue about a tenth of decoding.
 constexpr uint64_t kConfirmBytes = 128 << 20;
+constexpr double kGrowthMax = 4;
 // What a chunk's result may take of blue's memory before it goes to a temporary file.
 constexpr const char* kWorkMem = "32MB";
 
@@ -81,7 +82,7 @@ bool ReadAhead::OpenChunk() {
   const uint64_t left = end_.value - position_.value;
   if (!is_to_the_end && left < options_.backlog_bytes_min) return false;
   const pg::Lsn up_to{position_.value + std::min(left, chunk_bytes_)};
-  chunk_bytes_ = std::min(chunk_bytes_ * 2, options_.chunk_bytes_max);
+  result_bytes_ = 0;
   std::string arguments;
   for (const auto& [name, value] : pg::PluginOptions(stream_)) {
     arguments += fmt::format(", {}, {}", pg::QuoteLiteral(name), pg::QuoteLiteral(value));
@@ -102,12 +103,23 @@ std::optional<ReadAhead::Message> ReadAhead::Next() {
     is_chunk_start_ = false;
     if (row.size() <= kTrailerBytes) continue;
     if (row.size() < kDataField) throw pg::ProtocolError("blue sent half a row of changes");
+    result_bytes_ += row.size();
     return Message{.lsn = pg::Lsn{BigEndian(row.substr(kLsnField, 8))},
                    .payload = row.substr(kDataField)};
   }
   chunk_.reset();
   LookAtPosition();
+  SizeNextChunk();
   return std::nullopt;
+}
+
+// By what this one came to: full-page images are WAL, too, and are not decoded.
+void ReadAhead::SizeNextChunk() {
+  const double wanted = static_cast<double>(options_.result_bytes) /
+                        static_cast<double>(std::max<uint64_t>(result_bytes_, 1));
+  const double next = static_cast<double>(chunk_bytes_) * std::min(wanted, kGrowthMax);
+  chunk_bytes_ =
+      std::clamp(static_cast<uint64_t>(next), options_.chunk_bytes_min, options_.chunk_bytes_max);
 }
 
 void ReadAhead::Confirm(pg::Lsn durable, bool now) {

@@ -19,10 +19,12 @@ struct ReadAheadOptions {
   // WAL of blue that is worth it; and less than that at the end is left to the stream.
   uint64_t backlog_bytes_min = 16 << 20;
   // WAL that one call decodes. Blue keeps the call's result in memory (work_mem), then in temporary
-  // files, and sends nothing before it is complete: so the first calls are small. Every call begins
-  // again at the slot's restart_lsn: so the later ones are large.
+  // files, and sends nothing before it is complete: so the first call is small. Every call begins
+  // again at the slot's restart_lsn: so the later ones are large, as large as makes a result of
+  // about `result_bytes`.
   uint64_t chunk_bytes_min = 4 << 20;
-  uint64_t chunk_bytes_max = 64 << 20;
+  uint64_t chunk_bytes_max = uint64_t{1} << 30;
+  uint64_t result_bytes = 48 << 20;
   // A slot that has to begin so far back holds an old transaction, whose changes so far would all
   // be in the first result.
   uint64_t restart_distance_max = uint64_t{1} << 30;
@@ -65,6 +67,7 @@ class ReadAhead {
  private:
   void CopySlot();
   void LookAtPosition();
+  void SizeNextChunk();
 
   const ReadAheadOptions options_;
   const pg::StreamOptions stream_;
@@ -75,6 +78,7 @@ class ReadAhead {
   std::unique_ptr<pg::CopyOut> chunk_;
   bool is_chunk_start_ = false;
   uint64_t chunk_bytes_;
+  uint64_t result_bytes_ = 0;  // of this chunk so far
   pg::Lsn position_;
   pg::Lsn restart_lsn_;
   pg::Lsn end_;        // blue's WAL when last asked, not past `until`
