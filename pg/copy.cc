@@ -5,6 +5,14 @@
 #include "pg/error.h"
 
 namespace pgteal::pg {
+namespace {
+
+void RequireCopyOut(const Result& result) {
+  if (PQresultStatus(result.get()) == PGRES_COPY_OUT) return;
+  throw ProtocolError("the server did not begin COPY TO STDOUT");
+}
+
+}  // namespace
 
 CopyIn::CopyIn(Connection& connection, const std::string& sql) : connection_(connection) {
   const Result result = connection_.Exec(sql);
@@ -51,10 +59,22 @@ uint64_t CopyIn::Finish() {
 }
 
 CopyOut::CopyOut(Connection& connection, const std::string& sql) : connection_(connection) {
-  const Result result = connection_.Exec(sql);
-  if (PQresultStatus(result.get()) != PGRES_COPY_OUT) {
-    throw ProtocolError("the server did not begin COPY TO STDOUT");
+  RequireCopyOut(connection_.Exec(sql));
+}
+
+void CopyOut::Ask(Connection& connection, const std::string& sql) {
+  if (PQsendQuery(connection.get(), sql.c_str()) != 1) connection.ThrowLost();
+  connection.Flush();
+}
+
+CopyOut::CopyOut(Connection& connection) : connection_(connection) {
+  const Result result = connection_.NextResult(std::nullopt);
+  if (PQresultStatus(result.get()) == PGRES_COPY_OUT) return;
+  if (result.get() == nullptr) connection_.ThrowLost();
+  while (connection_.NextResult(std::nullopt).get() != nullptr) {
   }
+  connection_.ThrowIfError(result);
+  RequireCopyOut(result);
 }
 
 CopyOut::~CopyOut() { PQfreemem(chunk_); }

@@ -34,6 +34,9 @@ class CopyIn {
 class CopyOut {
  public:
   CopyOut(Connection& connection, const std::string& sql);
+  // The same in two steps: the server begins when it is asked, and whoever constructs waits for it.
+  static void Ask(Connection& connection, const std::string& sql);
+  explicit CopyOut(Connection& connection);
   ~CopyOut();
   CopyOut(const CopyOut&) = delete;
   CopyOut& operator=(const CopyOut&) = delete;

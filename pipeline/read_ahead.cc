@@ -77,40 +77,69 @@ bool ReadAhead::IsWorthwhile() const {
 }
 
 bool ReadAhead::OpenChunk() {
-  const bool is_to_the_end = until_.is_valid() && end_ == until_;
+  if (!is_asked_ && !Ask()) return false;
+  chunk_ = std::make_unique<pg::CopyOut>(*blue_);
+  is_asked_ = false;
+  is_chunk_start_ = true;
+  result_bytes_ = 0;
+  TakeIn();
+  return true;
+}
+
+bool ReadAhead::Ask() {
   if (position_ >= end_) return false;
   const uint64_t left = end_.value - position_.value;
+  const bool is_to_the_end = until_.is_valid() && end_ == until_;
   if (!is_to_the_end && left < options_.backlog_bytes_min) return false;
   const pg::Lsn up_to{position_.value + std::min(left, chunk_bytes_)};
-  result_bytes_ = 0;
   std::string arguments;
   for (const auto& [name, value] : pg::PluginOptions(stream_)) {
     arguments += fmt::format(", {}, {}", pg::QuoteLiteral(name), pg::QuoteLiteral(value));
   }
-  chunk_ = std::make_unique<pg::CopyOut>(
-      *blue_, fmt::format("COPY (SELECT lsn, data FROM pg_logical_slot_get_binary_changes({}, {},"
-                          " NULL{})) TO STDOUT (FORMAT binary)",
+  pg::CopyOut::Ask(
+      *blue_, fmt::format("COPY (SELECT lsn, data FROM pg_logical_slot_get_binary_changes({},"
+                          " {}, NULL{})) TO STDOUT (FORMAT binary)",
                           pg::QuoteLiteral(copy_), pg::QuoteLiteral(up_to.ToString()), arguments));
-  is_chunk_start_ = true;
+  is_asked_ = true;
   return true;
 }
 
-std::optional<ReadAhead::Message> ReadAhead::Next() {
-  while (auto piece = chunk_->Next()) {
-    std::string_view row = *piece;
+void ReadAhead::TakeIn() {
+  buffer_.clear();
+  cursor_ = 0;
+  while (buffer_.size() < options_.buffer_bytes) {
+    auto piece = chunk_->Next();
+    if (!piece) return EndChunk();
     // The header comes together with the first row.
-    if (is_chunk_start_) row.remove_prefix(std::min(kHeaderBytes, row.size()));
+    if (is_chunk_start_) piece->remove_prefix(std::min(kHeaderBytes, piece->size()));
     is_chunk_start_ = false;
-    if (row.size() <= kTrailerBytes) continue;
-    if (row.size() < kDataField) throw pg::ProtocolError("blue sent half a row of changes");
-    result_bytes_ += row.size();
-    return Message{.lsn = pg::Lsn{BigEndian(row.substr(kLsnField, 8))},
-                   .payload = row.substr(kDataField)};
+    if (piece->size() > kTrailerBytes) buffer_.append(*piece);
   }
+}
+
+void ReadAhead::EndChunk() {
   chunk_.reset();
+  result_bytes_ += buffer_.size();
   LookAtPosition();
   SizeNextChunk();
-  return std::nullopt;
+  if (durable_.value > confirmed_.value + kConfirmBytes) Confirm();
+  Ask();
+}
+
+std::optional<ReadAhead::Message> ReadAhead::Next() {
+  if (cursor_ == buffer_.size()) {
+    if (!chunk_) return std::nullopt;
+    result_bytes_ += buffer_.size();
+    TakeIn();
+    if (buffer_.empty()) return std::nullopt;
+  }
+  const std::string_view left = std::string_view(buffer_).substr(cursor_);
+  if (left.size() < kDataField) throw pg::ProtocolError("blue sent half a row of changes");
+  const uint64_t bytes = BigEndian(left.substr(kDataField - 4, 4));
+  if (left.size() - kDataField < bytes) throw pg::ProtocolError("blue sent half a row of changes");
+  cursor_ += kDataField + bytes;
+  return Message{.lsn = pg::Lsn{BigEndian(left.substr(kLsnField, 8))},
+                 .payload = left.substr(kDataField, bytes)};
 }
 
 // By what this one came to: full-page images are WAL, too, and are not decoded.
@@ -122,14 +151,22 @@ void ReadAhead::SizeNextChunk() {
       std::clamp(static_cast<uint64_t>(next), options_.chunk_bytes_min, options_.chunk_bytes_max);
 }
 
-void ReadAhead::Confirm(pg::Lsn durable, bool now) {
-  if (durable <= confirmed_) return;
-  if (!now && durable.value - confirmed_.value < kConfirmBytes) return;
-  blue_->Exec("SELECT pg_replication_slot_advance($1, $2)", {stream_.slot, durable.ToString()});
-  confirmed_ = durable;
+void ReadAhead::Confirm() {
+  if (durable_ <= confirmed_ || is_asked_ || chunk_) return;
+  blue_->Exec("SELECT pg_replication_slot_advance($1, $2)", {stream_.slot, durable_.ToString()});
+  confirmed_ = durable_;
 }
 
 void ReadAhead::Close() {
+  if (is_asked_) {
+    // Blue would go on with a chunk that nobody wants.
+    interrupt_.Raise();
+    try {
+      const pg::CopyOut unwanted(*blue_);
+    } catch (const pg::Error& error) {
+      spdlog::debug("a chunk was given up: {}", error.what());
+    }
+  }
   chunk_.reset();
   blue_.reset();
 }

@@ -25,6 +25,8 @@ struct ReadAheadOptions {
   uint64_t chunk_bytes_min = 4 << 20;
   uint64_t chunk_bytes_max = uint64_t{1} << 30;
   uint64_t result_bytes = 48 << 20;
+  // Of a result, this much is taken in at once.
+  size_t buffer_bytes = 64 << 20;
   // A slot that has to begin so far back holds an old transaction, whose changes so far would all
   // be in the first result.
   uint64_t restart_distance_max = uint64_t{1} << 30;
@@ -49,7 +51,8 @@ class ReadAhead {
     pg::Lsn lsn;
     std::string_view payload;
   };
-  // Waits while blue decodes the next chunk. False when what is left is for the stream.
+  // Waits while blue decodes the next chunk, and takes it in, so that blue decodes the one after it
+  // while this one is worked on. False when what is left is for the stream.
   [[nodiscard]] bool OpenChunk();
   // None at the end of the chunk. What is streamed of a transaction that is not complete then comes
   // again, whoever reads on.
@@ -57,14 +60,19 @@ class ReadAhead {
   // Every transaction that was committed before it has been returned.
   pg::Lsn position() const { return position_; }
 
-  // Moves the slot itself to what is durable on green, when that is worth it (always with `now`).
-  void Confirm(pg::Lsn durable, bool now);
-  // Drops the copy. The slot is free then.
+  // The slot itself follows what is durable on green, when it is worth it.
+  void Durable(pg::Lsn lsn) { durable_ = lsn; }
+  // At the end of the backlog: now.
+  void Confirm();
+  // Drops the copy.
   void Close();
   // Any thread: ends a wait with Interrupted.
   void Stop() noexcept { interrupt_.Raise(); }
 
  private:
+  bool Ask();
+  void TakeIn();
+  void EndChunk();
   void CopySlot();
   void LookAtPosition();
   void SizeNextChunk();
@@ -76,13 +84,17 @@ class ReadAhead {
   std::string copy_;  // the copied slot's name
   std::unique_ptr<pg::Connection> blue_;
   std::unique_ptr<pg::CopyOut> chunk_;
+  bool is_asked_ = false;  // blue works on a chunk that nobody waits for yet
   bool is_chunk_start_ = false;
+  std::string buffer_;  // rows of COPY
+  size_t cursor_ = 0;   // in buffer_
   uint64_t chunk_bytes_;
   uint64_t result_bytes_ = 0;  // of this chunk so far
   pg::Lsn position_;
   pg::Lsn restart_lsn_;
   pg::Lsn end_;        // blue's WAL when last asked, not past `until`
   pg::Lsn confirmed_;  // where the slot itself stands
+  pg::Lsn durable_;
 };
 
 }  // namespace pgteal::pipeline

@@ -72,7 +72,7 @@ void Receiver::Run() {
 void Receiver::ReadBacklog() {
   while (!has_reached_end_ && read_ahead_->OpenChunk()) {
     if (!ReadChunk()) return;
-    read_ahead_->Confirm(progress_.durable(), false);
+    read_ahead_->Durable(progress_.durable());
     // The rest of a large transaction comes with everything before it once more, call after call.
     if (assembler_.streamed_count() > 0) {
       assembler_.Restart();
@@ -213,7 +213,10 @@ void Receiver::AdvanceIdle(Clock::time_point now) {
 
 void Receiver::CheckDone() {
   if (!has_reached_end_ || pending_ || progress_.durable() < passed_on_) return;
-  if (!is_streaming()) read_ahead_->Confirm(progress_.durable(), true);
+  if (!is_streaming()) {
+    read_ahead_->Durable(progress_.durable());
+    read_ahead_->Confirm();
+  }
   is_done_.store(true, std::memory_order_release);
 }
 

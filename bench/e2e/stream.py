@@ -1,7 +1,8 @@
 """Stream throughput: pgteal against PostgreSQL's own subscription on one backlog, in one run.
 
-Every repetition writes the workload once; two slots keep it for both contenders, which apply it to a
-database each, in alternating order. The result is compared row by row before a number counts.
+Every repetition writes the workload once; a slot each keeps it for the contenders (pgteal streaming,
+pgteal reading ahead, the subscription), which apply it to a database each, in alternating order. The
+result is compared row by row before a number counts.
 """
 import argparse
 import json
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 
+import chart
 import workloads
 from servers import PGTEAL, Pair, cpu_seconds
 
@@ -50,29 +52,57 @@ class Sampler(threading.Thread):
         return {kind: round(used, 2) for kind, used in sorted(total.items()) if used >= 0.005}
 
 
-def run_pgteal(pair, db, extra):
-    env = dict(os.environ, PGTEAL_SOURCE=pair.blue.conninfo("bench"), PGTEAL_TARGET=pair.green.conninfo(db))
-    start = time.monotonic()
-    child = subprocess.Popen([PGTEAL, "--log-level", "warn", "run", "--copy", "none", "--until-caught-up", *extra], env=env)
-    _, status, usage = os.wait4(child.pid, 0)
-    seconds = time.monotonic() - start
-    if status != 0:
-        sys.exit(f"pgteal ended with status {status}")
-    return seconds, {"cpu": round(usage.ru_utime + usage.ru_stime, 2), "peak_rss_mb": usage.ru_maxrss // 1024}
+class Pgteal:
+    """A deployment of pgteal with a database of its own on green."""
+
+    def __init__(self, name, read_ahead, extra):
+        self.name, self.db, self.options = name, "bench_" + name, ["--name", name, "--read-ahead", read_ahead, *extra]
+
+    def set_up(self, pair):
+        self.run(pair)
+
+    def run(self, pair):
+        env = dict(os.environ, PGTEAL_SOURCE=pair.blue.conninfo("bench"), PGTEAL_TARGET=pair.green.conninfo(self.db))
+        start = time.monotonic()
+        child = subprocess.Popen([PGTEAL, "--log-level", "warn", "run", "--copy", "none", "--until-caught-up",
+                                  *self.options], env=env)
+        _, status, usage = os.wait4(child.pid, 0)
+        seconds = time.monotonic() - start
+        if status != 0:
+            sys.exit(f"{self.name} ended with status {status}")
+        return seconds, {"cpu": round(usage.ru_utime + usage.ru_stime, 2), "peak_rss_mb": usage.ru_maxrss // 1024}
+
+    def tear_down(self, pair):
+        pass
 
 
-def run_subscription(pair, db):
-    end = pair.blue.sql("SELECT pg_current_wal_flush_lsn()")
-    start = time.monotonic()
-    pair.green.sql("ALTER SUBSCRIPTION sub ENABLE", db)
-    deadline = start + 600
-    while pair.blue.sql(f"SELECT confirmed_flush_lsn >= '{end}' FROM pg_replication_slots WHERE slot_name = 'sub'") != "t":
-        if time.monotonic() > deadline:
-            sys.exit("the subscription did not catch up in ten minutes")
-        time.sleep(0.02)
-    seconds = time.monotonic() - start
-    pair.green.sql("ALTER SUBSCRIPTION sub DISABLE", db)
-    return seconds, {}
+class Subscription:
+    name, db = "sub", "bench_sub"
+
+    def __init__(self, options):
+        self.options = SUBSCRIPTION_OPTIONS[options]
+
+    def set_up(self, pair):
+        pair.blue.sql("SELECT pg_create_logical_replication_slot('sub', 'pgoutput')", "bench")
+        pair.green.sql(f"CREATE SUBSCRIPTION sub CONNECTION '{pair.blue.conninfo('bench')}' PUBLICATION sub WITH"
+                       f" (create_slot = false, slot_name = 'sub', copy_data = false, enabled = false{self.options})",
+                       self.db)
+
+    def run(self, pair):
+        end = pair.blue.sql("SELECT pg_current_wal_flush_lsn()")
+        start = time.monotonic()
+        pair.green.sql("ALTER SUBSCRIPTION sub ENABLE", self.db)
+        deadline = start + 600
+        while pair.blue.sql(f"SELECT confirmed_flush_lsn >= '{end}' FROM pg_replication_slots WHERE slot_name = 'sub'") != "t":
+            if time.monotonic() > deadline:
+                sys.exit("the subscription did not catch up in ten minutes")
+            time.sleep(0.02)
+        seconds = time.monotonic() - start
+        pair.green.sql("ALTER SUBSCRIPTION sub DISABLE", self.db)
+        return seconds, {}
+
+    def tear_down(self, pair):
+        pair.green.sql("ALTER SUBSCRIPTION sub SET (slot_name = NONE); DROP SUBSCRIPTION sub;", self.db)
 
 
 def digest(server, db):
@@ -81,62 +111,63 @@ def digest(server, db):
             for t in tables.split("\n")}
 
 
-def set_up(pair, workload, options):
-    for server, db in ((pair.blue, "bench"), (pair.green, "bench_pgteal"), (pair.green, "bench_sub")):
+def set_up(pair, workload, contenders):
+    for server, db in [(pair.blue, "bench")] + [(pair.green, c.db) for c in contenders]:
         server.sql(f"CREATE DATABASE {db}")
         server.sql(workload.schema, db)
-    pair.blue.sql("CREATE PUBLICATION sub FOR ALL TABLES; CREATE PUBLICATION pgteal FOR ALL TABLES;", "bench")
-    pair.blue.sql("SELECT pg_create_logical_replication_slot('sub', 'pgoutput')", "bench")
-    run_pgteal(pair, "bench_pgteal", [])
-    pair.green.sql(f"CREATE SUBSCRIPTION sub CONNECTION '{pair.blue.conninfo('bench')}' PUBLICATION sub WITH (create_slot"
-                   f" = false, slot_name = 'sub', copy_data = false, enabled = false{SUBSCRIPTION_OPTIONS[options.subscription]})",
-                   "bench_sub")
+    pair.blue.sql("".join(f"CREATE PUBLICATION {c.name} FOR ALL TABLES;" for c in contenders), "bench")
+    for contender in contenders:
+        contender.set_up(pair)
 
 
-def tear_down(pair):
-    pair.green.sql("ALTER SUBSCRIPTION sub SET (slot_name = NONE); DROP SUBSCRIPTION sub;", "bench_sub")
-    for slot in ("sub", "pgteal"):
+def tear_down(pair, contenders):
+    for contender in contenders:
+        contender.tear_down(pair)
         deadline = time.monotonic() + 30
-        while pair.blue.sql(f"SELECT active FROM pg_replication_slots WHERE slot_name = '{slot}'") == "t" and time.monotonic() < deadline:
+        while (pair.blue.sql(f"SELECT active FROM pg_replication_slots WHERE slot_name = '{contender.name}'") == "t"
+               and time.monotonic() < deadline):
             time.sleep(0.05)
-        pair.blue.sql(f"SELECT pg_drop_replication_slot('{slot}')", "bench")
+        pair.blue.sql(f"SELECT pg_drop_replication_slot('{contender.name}')", "bench")
+        pair.green.sql(f"DROP DATABASE {contender.db} WITH (FORCE)")
     pair.blue.sql("DROP DATABASE bench")
-    for db in ("bench_pgteal", "bench_sub"):
-        pair.green.sql(f"DROP DATABASE {db} WITH (FORCE)")
 
 
-def one_round(pair, workload, turn, extra):
+def one_round(pair, workload, turn, contenders):
     workload.write(pair.blue, "bench")
     for server in (pair.blue, pair.green):
         server.sql("CHECKPOINT")
     found = {}
-    for contender in ("pgteal", "sub") if turn % 2 == 0 else ("sub", "pgteal"):
+    first = turn % len(contenders)
+    for contender in contenders[first:] + contenders[:first]:
         sampler = Sampler([pair.blue, pair.green])
         sampler.start()
         time.sleep(0.3)
-        seconds, details = (run_pgteal(pair, "bench_pgteal", extra) if contender == "pgteal"
-                            else run_subscription(pair, "bench_sub"))
-        found[contender] = {"seconds": round(seconds, 2), **details, "servers_cpu": sampler.result()}
+        seconds, details = contender.run(pair)
+        found[contender.name] = {"seconds": round(seconds, 2), **details, "servers_cpu": sampler.result()}
     want = digest(pair.blue, "bench")
-    for db in ("bench_pgteal", "bench_sub"):
-        if digest(pair.green, db) != want:
-            sys.exit(f"{workload.name}: {db} differs from blue: no number counts")
+    for contender in contenders:
+        if digest(pair.green, contender.db) != want:
+            sys.exit(f"{workload.name}: {contender.db} differs from blue: no number counts")
     return found
 
 
 def measure(workload, options):
+    pgteals = [Pgteal("stream", "off", options.pgteal), Pgteal("ahead", "on", options.pgteal)]
+    contenders = pgteals + [Subscription(options.subscription)]
     with Pair(options.version) as pair:
-        set_up(pair, workload, options)
-        rounds = [one_round(pair, workload, turn, options.pgteal) for turn in range(options.pairs)]
-        tear_down(pair)
-    ratios = [r["sub"]["seconds"] / r["pgteal"]["seconds"] for r in rounds]
-    median = statistics.median(ratios)
-    seconds = statistics.median(r["pgteal"]["seconds"] for r in rounds)
-    print(f"{workload.name:8} {workload.title:48} pgteal {seconds:6.2f} s  subscription "
-          f"{statistics.median(r['sub']['seconds'] for r in rounds):6.2f} s  ratio {median:4.2f} "
-          f"({min(ratios):.2f}-{max(ratios):.2f}, bar {workload.bar[0]})  {workload.changes / seconds:9.0f} changes/s", flush=True)
-    return {"workload": workload.name, "title": workload.title, "ratio": round(median, 3),
-            "ratios": [round(r, 3) for r in ratios], "bar": workload.bar[0], "rounds": rounds}
+        set_up(pair, workload, contenders)
+        rounds = [one_round(pair, workload, turn, contenders) for turn in range(options.pairs)]
+        tear_down(pair, contenders)
+    result = {"workload": workload.name, "title": workload.title, "rounds": rounds, "ratios": {}}
+    print(f"{workload.title}: subscription {statistics.median(r['sub']['seconds'] for r in rounds):.2f} s")
+    for contender, bar in zip(pgteals, workload.bar):
+        ratios = [r["sub"]["seconds"] / r[contender.name]["seconds"] for r in rounds]
+        seconds = statistics.median(r[contender.name]["seconds"] for r in rounds)
+        result["ratios"][contender.name] = {"median": round(statistics.median(ratios), 2), "bar": bar,
+                                            "min": round(min(ratios), 2), "max": round(max(ratios), 2)}
+        print(f"  {contender.name:7} {seconds:6.2f} s, {statistics.median(ratios):4.2f} times as fast"
+              f" ({min(ratios):.2f}-{max(ratios):.2f}, bar {bar}), {workload.changes / seconds:9.0f} changes/s", flush=True)
+    return result
 
 
 def main():
@@ -147,9 +178,12 @@ def main():
     parser.add_argument("--version", type=int, default=17)
     parser.add_argument("--subscription", choices=SUBSCRIPTION_OPTIONS, default="default")
     parser.add_argument("--json", metavar="FILE", help="write all figures")
+    parser.add_argument("--svg", metavar="FILE", help="draw the ratios")
     parser.add_argument("pgteal", nargs="*", help="further options of pgteal run, after --")
     options = parser.parse_args()
     results = [measure(workloads.ALL[name](options.size), options) for name in options.workloads.split(",")]
+    if options.svg:
+        chart.draw(results, options.svg)
     if options.json:
         with open(options.json, "w") as out:
             json.dump(results, out, indent=1)
