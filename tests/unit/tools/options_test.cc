@@ -85,7 +85,7 @@ TEST_F(CommandLine, WrongOptionsAreNamed) {
   const Case cases[] = {
       {{}, "subcommand"},
       {{"walk"}, "subcommand"},
-      {{"run", "--lanes", "0"}, "--lanes"},
+      {{"run", "--lanes", "65"}, "--lanes"},
       {{"run", "--lanes", "many"}, "--lanes"},
       {{"run", "--on-conflict", "ignore"}, "--on-conflict"},
       {{"run", "--until-lsn", "soon"}, "--until-lsn"},
