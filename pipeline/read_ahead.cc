@@ -34,6 +34,8 @@ uint64_t BigEndian(std::string_view bytes) {
 pg::SessionOptions WithWorkMem(pg::SessionOptions session, const pg::Interrupt* interrupt) {
   session.interrupt = interrupt;
   session.settings.emplace_back("work_mem", kWorkMem);
+  // Blue would decode on for a process that has died, and the next one waits for it.
+  session.settings.emplace_back("client_connection_check_interval", "200ms");
   return session;
 }
 

@@ -17,7 +17,7 @@ namespace pgteal::pipeline {
 
 struct ReadAheadOptions {
   // WAL of blue that is worth it; and less than that at the end is left to the stream.
-  uint64_t backlog_bytes_min = 16 << 20;
+  uint64_t backlog_bytes_min = 64 << 20;
   // WAL that one call decodes. Blue keeps the call's result in memory (work_mem), then in temporary
   // files, and sends nothing before it is complete: so the first call is small. Every call begins
   // again at the slot's restart_lsn: so the later ones are large, as large as makes a result of

@@ -22,10 +22,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds kTick{50};
 // Blue's WAL position is asked for the lag display only.
 constexpr milliseconds kSourceLook{1000};
-// A stream that stays so far behind for so long is given up for reading ahead.
-constexpr uint64_t kFarBehindBytes = uint64_t{256} << 20;
-constexpr milliseconds kFarBehindWait{5000};
-constexpr milliseconds kReadAheadPause{60'000};
 constexpr const char* kReadAheadPart = "read-ahead";
 
 }  // namespace
@@ -57,10 +53,8 @@ Session::End Session::Run(const std::atomic<bool>& stop, const Watch& watch) {
   guard_.Prepare();
   StartStream(progress_lsn);
   StartThreads();
-  behind_since_ = Clock::now();
-  bool is_behind = false;
   while (!stop.load(std::memory_order_acquire) && !supervisor_.has_failed() &&
-         !receiver_->is_done() && !is_behind) {
+         !receiver_->is_done()) {
     apply_->Tick();
     LookAtSchema();
     LookAround();
@@ -69,12 +63,10 @@ Session::End Session::Run(const std::atomic<bool>& stop, const Watch& watch) {
            .ring_bytes = apply_->ring().bytes(),
            .application_name = {}});
     supervisor_.wake().Wait(std::min(Clock::now() + kTick, requests_->next_look()));
-    is_behind = IsFarBehind();
   }
   const bool is_done = receiver_->is_done();
   Finish();
-  if (is_done) return End::kDone;
-  return is_behind ? End::kBehind : End::kStopped;
+  return is_done ? End::kDone : End::kStopped;
 }
 
 void Session::Connect() {
@@ -177,7 +169,6 @@ std::unique_ptr<ReadAhead> Session::BeginReadAhead(pg::Lsn progress_lsn) {
     if (options_.read_ahead == ReadAheadMode::kOn) throw;
     spdlog::debug("the backlog is not read ahead: {}", error.what());
   }
-  state_.no_read_ahead_before = Clock::now() + kReadAheadPause;
   return nullptr;
 }
 
@@ -239,22 +230,6 @@ void Session::LookAtSource() {
                         "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
                         " ELSE pg_current_wal_flush_lsn() END")
                     .LsnAt(0, 0);
-}
-
-// A stream that has lost touch with blue for good reads ahead better than it streams.
-bool Session::IsFarBehind() {
-  const auto now = Clock::now();
-  const pg::Lsn received = apply_->progress().received();
-  if (!receiver_->is_streaming() || source_lsn_.value < received.value + kFarBehindBytes) {
-    behind_since_ = now;
-  }
-  if (options_.read_ahead == ReadAheadMode::kOff || now - behind_since_ < kFarBehindWait ||
-      now < state_.no_read_ahead_before) {
-    return false;
-  }
-  spdlog::info("blue is {} MB ahead of the stream: reading ahead",
-               (source_lsn_.value - received.value) >> 20);
-  return true;
 }
 
 void Session::LookAtSchema() {

@@ -32,8 +32,6 @@ struct SessionState {
   std::optional<uint64_t> generation;  // ours, once we have taken over
   bool use_binary = true;              // false after BinaryRefused
   pg::Lsn until_lsn;                   // resolved once, so that a reconnect does not move it
-  // Reading ahead was tried and was not possible.
-  Clock::time_point no_read_ahead_before{};
 };
 
 // One life of the stream: connects, checks that green's progress and blue's slot fit together,
@@ -41,8 +39,7 @@ struct SessionState {
 class Session {
  public:
   using Watch = std::function<void(const SessionView&)>;
-  // kBehind: the next session should read ahead.
-  enum class End : uint8_t { kStopped, kDone, kBehind };
+  enum class End : uint8_t { kStopped, kDone };
 
   Session(const Deployment& deployment, const StreamOptions& options, SpoolFolder& spool,
           SessionState& state);
@@ -64,7 +61,6 @@ class Session {
   void StartThreads();
   void LookAround();
   void LookAtSource();
-  bool IsFarBehind();
   void LookAtSchema();
   void Finish();
   bool WantsBinary();
@@ -89,8 +85,7 @@ class Session {
   TurnWatch turn_watch_;
   pg::Lsn source_lsn_;
   Clock::time_point next_source_look_{};
-  Clock::time_point behind_since_{};  // of a stream that is not near blue's end
-  std::jthread receiver_thread_;      // last, so that it ends first
+  std::jthread receiver_thread_;  // last, so that it ends first
 };
 
 }  // namespace pgteal::pipeline

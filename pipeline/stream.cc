@@ -38,10 +38,7 @@ Session::End Stream::Run(const std::atomic<bool>& stop, const Session::Watch& wa
     };
     try {
       Session session(deployment_, options_, spool_, state_);
-      const auto end = session.Run(stop, watch_progress);
-      if (end != Session::End::kBehind) return end;
-      if (stop.load(std::memory_order_acquire)) return Session::End::kStopped;
-      continue;
+      return session.Run(stop, watch_progress);
     } catch (...) {
       if (Judge(was_streaming) == Next::kRetryNow) continue;
     }

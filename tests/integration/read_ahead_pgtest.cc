@@ -149,7 +149,7 @@ TEST(ReadAheadSettings, WithoutAFreeSlotTheStreamDoesIt) {
   const auto begin = db.Pgteal(run);
   ASSERT_EQ(begin->WaitExit(), 0) << begin->Log();
   db.blue().Exec(
-      "INSERT INTO t SELECT g, repeat(md5(g::text), 20) FROM generate_series(1, 40000) AS g");
+      "INSERT INTO t SELECT g, repeat(md5(g::text), 20) FROM generate_series(1, 120000) AS g");
   auto must = run;
   must.insert(must.end(), {"--read-ahead", "on"});
   const auto refused = db.Pgteal(must);
