@@ -132,7 +132,7 @@ void ReplicationConnection::Stop() noexcept {
 // A walsender flushes every change. As long as our window is open each becomes a packet of its own;
 // once it is full they collect in the sender's buffer and leave together. So to a near server the
 // window is kept small. A far one needs a large window, and its packets collect in the network
-// card. Has to be set before data flows: shrinking a window that the sender has seen stalls it.
+// card. Set before data flows, since a window cannot be taken back once the sender has seen it.
 void ReplicationConnection::KeepWindowSmall() {
   tcp_info info{};
   socklen_t size = sizeof info;

@@ -24,7 +24,8 @@ constexpr int kZombieWaitMs = 5000;
 constexpr std::chrono::microseconds kFar{1000};
 constexpr size_t kNearLanes = 2;
 constexpr size_t kFarLanes = 8;
-// What COPY saves a row, against arrays (bench/README.md), and the round trips that it costs.
+// What COPY saves a row, against arrays (283k against 139k rows/s on one connection), and the round
+// trips that it costs.
 constexpr double kCopySavesMicros = 3.5;
 constexpr double kCopyRoundTrips = 3;
 

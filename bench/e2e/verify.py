@@ -1,5 +1,5 @@
 """pgteal verify against md5(string_agg(t::text ORDER BY key)) on both sides, table by table,
-and against the statement of `pgcopydb compare data`.
+and against a sum of row hashes, as `pgcopydb compare data` is believed to make.
 
 Both run side by side on blue and green with one session on each, in interleaved rounds, while
 `pgteal run` streams.
@@ -29,7 +29,8 @@ INSERT INTO wide SELECT g, md5(g::text),
   FROM generate_series(1, {rows} / 10) AS g""",
 }
 DIGEST = "SELECT md5(string_agg(t::text, '' ORDER BY id)) FROM {table} AS t"
-# What `pgcopydb compare data` asks each side (version 0.15; Debian's 0.10 does not have it yet).
+# Stands in for `pgcopydb compare data`, which Debian's 0.10 does not have: a count and a sum of row
+# hashes a side. Written from memory of that tool, not checked against its source, never run with it.
 SUM = "SELECT count(1), sum(hashtext(t::text)::bigint) FROM ONLY {table} AS t"
 
 
