@@ -105,11 +105,13 @@ void Connection::Finish::operator()(pg_conn* connection) const { PQfinish(connec
 
 Connection::Connection(const ConnInfo& info, const SessionOptions& options)
     : interrupt_(options.interrupt), description_(info.Describe()) {
-  Connect(WithDefaults(info, options), options);
-  if (!options.is_console) PinSettings();
+  Connect(WithDefaults(info, options));
+  if (options.is_console) return;
+  EndTransactionTimeout(info, options);
+  PinSettings();
 }
 
-void Connection::Connect(const ConnInfo& info, const SessionOptions&) {
+void Connection::Connect(const ConnInfo& info) {
   std::vector<const char*> keywords;
   std::vector<const char*> values;
   for (const auto& [keyword, value] : info.settings()) {
@@ -137,13 +139,24 @@ void Connection::Connect(const ConnInfo& info, const SessionOptions&) {
   PQsetNoticeReceiver(get(), &DropNotice, nullptr);
 }
 
+// Servers before 17 would refuse transaction_timeout in the startup packet, so it is switched off
+// once the version is known. A timeout shorter than that statement takes leaves the startup packet
+// of a second attempt.
+void Connection::EndTransactionTimeout(const ConnInfo& info, SessionOptions options) {
+  if (server_version() < 170000) return;
+  try {
+    Exec("SET transaction_timeout = 0");
+  } catch (const ConnectionLost&) {
+    options.settings.emplace_back("transaction_timeout", "0");
+    Connect(WithDefaults(info, options));
+  }
+}
+
 void Connection::PinSettings() {
   if (server_version() < 140000) {
     throw Refused(fmt::format("{} is PostgreSQL {}; versions before 14 are not supported",
                               description_, server_version() / 10000));
   }
-  // transaction_timeout is not in the startup packet because servers before 17 would refuse it.
-  if (server_version() >= 170000) Exec("SET transaction_timeout = 0");
   std::string sql = "SELECT name FROM (VALUES ";
   for (const auto& [name, value] : kPinned) {
     sql += fmt::format("{}('{}','{}')", name == kPinned.front().first ? "" : ",", name, value);

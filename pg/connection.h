@@ -69,7 +69,8 @@ class Connection {
     void operator()(pg_conn* connection) const;
   };
 
-  void Connect(const ConnInfo& info, const SessionOptions& options);
+  void Connect(const ConnInfo& info);
+  void EndTransactionTimeout(const ConnInfo& info, SessionOptions options);
   void PinSettings();
   Result Await(Deadline deadline);
   void Cancel() noexcept;

@@ -38,7 +38,8 @@ class Kill : public FaultTest {
 };
 
 TEST_F(Kill, AHundredKillsDuringAWorkloadLoseAndDoubleNothing) {
-  Workload workload(db_.BlueInfo());
+  // However slow the machine, the workload outlasts the kills.
+  Workload workload(db_.BlueInfo(), {.transactions_max = 200'000, .pace = milliseconds(16)});
   EXPECT_GE(KillAgainAndAgain(100, 70), 70);
   EXPECT_FALSE(workload.is_finished());
   workload.Stop();

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -94,6 +95,30 @@ TEST_F(PgClient, SettingsOfTheRoleDoNotReachUs) {
   }
   connection.Exec("CREATE TABLE public.by_hostile(id int); DROP TABLE public.by_hostile");
   connection.Exec("SELECT pg_catalog.pg_sleep(0.05)");
+}
+
+// On a busy machine the statement that would switch the timeout off is often too late itself.
+TEST_F(PgClient, ATransactionTimeoutOfTheRoleIsOutlivedAtEveryConnect) {
+  side_.Exec(
+      "DROP ROLE IF EXISTS hasty; CREATE ROLE hasty LOGIN; ALTER ROLE hasty SET "
+      "transaction_timeout = '1ms'");
+  std::atomic<int> connected = 0;
+  std::vector<std::thread> crowd;
+  for (int i = 0; i < 16; ++i) {
+    crowd.emplace_back([&connected] {
+      try {
+        for (int k = 0; k < 40; ++k) {
+          auto connection = Connect({}, " user=hasty");
+          connection.Exec("SELECT pg_catalog.pg_sleep(0.002)");
+          ++connected;
+        }
+      } catch (const Error& error) {
+        ADD_FAILURE() << error.what();
+      }
+    });
+  }
+  for (std::thread& thread : crowd) thread.join();
+  EXPECT_EQ(connected, 16 * 40);
 }
 
 TEST_F(PgClient, ADeadlineEndsTheWaitAndTheStatement) {

@@ -17,7 +17,9 @@ class VerifyVerb : public VerifyTest {};
 TEST_F(VerifyVerb, FindsNothingAgainAndAgainUnderLoad) {
   Workload::CreateTables(db_);
   Start();
-  Workload workload(db_.BlueInfo(), {.sessions = 6, .pace = std::chrono::milliseconds(4)});
+  Workload workload(
+      db_.BlueInfo(),
+      {.sessions = 6, .transactions_max = 200'000, .pace = std::chrono::milliseconds(4)});
   ASSERT_TRUE(WaitUntil([&] { return workload.committed() > 200; }, std::chrono::seconds(30)));
   std::string last_lsn;
   for (int i = 0; i < 6; ++i) {
