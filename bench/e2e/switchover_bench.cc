@@ -1,6 +1,7 @@
 // The write outage of switchovers and rollbacks, as clients of the database see it: from the last
 // transaction that one side acknowledged to the first that the other did. Each client records what
 // was acknowledged; afterwards all of it has to be there, once, or the figures do not count.
+// pgbench makes the load, clients of our own beside it measure.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -10,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "bench/e2e/pgbench_load.h"
 #include "tests/support/cluster_pair.h"
 #include "tests/support/ledger.h"
 
@@ -23,7 +25,8 @@ constexpr const char* kRole = "shop";
 struct BenchOptions {
   int runs = 10;
   int clients = 10;
-  int pace_ms = 20;  // of each client: 10 clients make 500 transactions a second
+  int pace_ms = 20;  // of each client
+  pgteal::bench::PgbenchOptions pgbench;
   int sequences = 1000;
   std::string json;
 };
@@ -62,7 +65,7 @@ Run Turn(DatabasePair& db, Ledger& ledger, int number) {
 }
 
 int Report(const BenchOptions& options, const std::vector<Run>& runs, int acknowledged,
-           bool is_kept) {
+           int pgbench_acknowledged, bool is_kept) {
   std::vector<double> seen;
   std::vector<double> reported;
   nlohmann::json all = nlohmann::json::array();
@@ -80,8 +83,9 @@ int Report(const BenchOptions& options, const std::vector<Run>& runs, int acknow
   const double reported_median = reported[reported.size() / 2];
   std::cout << fmt::format(
       "write outage: median {:.1f} ms, worst {:.1f} ms as seen by the clients; median {:.1f} ms, "
-      "worst {:.1f} ms as reported; {} transactions acknowledged, {}\n",
-      median, seen.back(), reported_median, reported.back(), acknowledged,
+      "worst {:.1f} ms as reported; {} transactions of the clients and {} of pgbench acknowledged, "
+      "{}\n",
+      median, seen.back(), reported_median, reported.back(), acknowledged, pgbench_acknowledged,
       is_kept ? "none lost, none doubled" : "NOT ALL KEPT");
   if (!options.json.empty()) {
     std::ofstream(options.json) << nlohmann::json{{"runs", all},
@@ -90,6 +94,7 @@ int Report(const BenchOptions& options, const std::vector<Run>& runs, int acknow
                                                   {"reported_median_ms", reported_median},
                                                   {"reported_worst_ms", reported.back()},
                                                   {"acknowledged", acknowledged},
+                                                  {"pgbench_acknowledged", pgbench_acknowledged},
                                                   {"kept", is_kept}}
                                        .dump(1)
                                 << "\n";
@@ -101,19 +106,25 @@ int Measure(const BenchOptions& options) {
   ClusterPair clusters({.blue = 17, .green = 17});
   DatabasePair db(clusters);
   Ledger::CreateTable(db, kRole);
+  pgteal::bench::PgbenchLoad::CreateTables(db, kRole);
   CreateSequences(db, options.sequences);
   auto run = db.Pgteal({"run", "--copy", "none"});
   if (!run->WaitForLog("streaming slot=")) throw std::runtime_error("run: " + run->Log());
   Ledger ledger(db, kRole, options.clients, std::chrono::milliseconds(options.pace_ms));
+  pgteal::bench::PgbenchLoad pgbench(db, kRole, options.pgbench);
   std::vector<Run> runs;
   for (int i = 0; i < options.runs && ledger.WaitForMore(500); ++i) {
     runs.push_back(Turn(db, ledger, i));
   }
   ledger.Stop();
-  const bool is_green = options.runs % 2 == 1;
-  const auto kept = ledger.IsKeptBy(is_green ? db.green() : db.blue());
+  pgbench.Stop();
+  auto& last = options.runs % 2 == 1 ? db.green() : db.blue();
+  const auto kept = ledger.IsKeptBy(last);
+  const std::string missing = pgbench.Missing(last);
   if (!kept) std::cout << kept.message() << "\n";
-  return Report(options, runs, ledger.acknowledged(), bool(kept));
+  if (!missing.empty()) std::cout << missing << "\n";
+  return Report(options, runs, ledger.acknowledged(), pgbench.acknowledged(),
+                kept && missing.empty());
 }
 
 }  // namespace
@@ -126,6 +137,11 @@ int main(int argc, char** argv) {
   app.add_option("--pace", options.pace_ms, "Milliseconds between two transactions of a client")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
+  app.add_option("--rate", options.pgbench.rate, "Transactions of pgbench a second")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  app.add_flag("--connect", options.pgbench.reconnects,
+               "pgbench connects anew for each transaction");
   app.add_option("--sequences", options.sequences)
       ->check(CLI::Range(0, 100'000))
       ->capture_default_str();
