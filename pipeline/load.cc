@@ -99,6 +99,8 @@ void Load::Conduct() {
   if (state_ != "indexing") {
     progress_.Enter(LoadPhase::kCopy);
     CopyTables();
+  } else if (dump_) {
+    BuildIndexes();
   }
   if (dump_) FinishSchema();
   Finish();
@@ -227,7 +229,8 @@ bool Load::TakeDump() {
     slot_.reset();
     return false;
   }
-  indexes_ = ReadIndexes(blue);
+  post_data_ = PlanPostData(dump_->Items(SchemaDump::Section::kPostData), ReadIndexes(blue),
+                            deployment_.name);
   for (const auto& sentence : NotCopied(blue, deployment_.name)) {
     spdlog::warn("not copied: {}", sentence);
   }
@@ -240,11 +243,31 @@ void Load::CreateSchema() {
   SetDeploymentState(*green_, deployment_.name, state_ = "copying");
 }
 
+// Workers that find no table to copy any more build the indexes of those that are copied.
 void Load::CopyTables() {
   MatchTarget(*green_, &plan_);
   std::vector<size_t> all(plan_.size());
   for (size_t i = 0; i < all.size(); ++i) all[i] = i;
   const auto tasks = SplitTasks(plan_, all, options_.jobs);
+  EmptyTables(tasks);
+  if (dump_) PrepareBuilds();
+  CopyQueue queue(plan_, tasks, progress_, [this](const PlannedTable& table) {
+    if (builds_) builds_->Release({table.schema, table.name});
+  });
+  auto workers = StartWorkers(queue, tasks.size());
+  try {
+    if (dump_) CopyObjects();
+    AwaitCopies(queue);
+    EndCopy();
+  } catch (...) {
+    supervisor_.interrupt().Raise();  // or the workers would go on to the end
+    throw;
+  }
+  workers.clear();
+  if (supervisor_.has_failed()) throw pg::Interrupted();
+}
+
+void Load::EmptyTables(const std::vector<CopyTask>& tasks) {
   for (const auto& task : tasks) {
     if (!task.pages || task.pages->begin != 0) continue;
     green_->Exec("BEGIN");
@@ -252,33 +275,65 @@ void Load::CopyTables() {
     SetCopying(*green_, deployment_.name, plan_[task.table]);
     green_->Exec("COMMIT");
   }
-  CopyQueue queue(plan_, tasks, progress_);
+}
+
+// What an earlier attempt copied need not wait.
+void Load::PrepareBuilds() {
+  schema_->CreateParents(post_data_);
+  progress_.indexes_total.store(static_cast<uint32_t>(post_data_.builds.size()));
+  builds_ = std::make_unique<BuildQueue>(post_data_.builds, options_.jobs, supervisor_.interrupt());
+  for (const auto& [key, table] : ReadTableStates(*green_, deployment_.name)) {
+    if (IsCopied(table)) builds_->Release(key);
+  }
+}
+
+std::vector<std::jthread> Load::StartWorkers(CopyQueue& queue, size_t copiers) {
   std::vector<std::jthread> workers;
-  for (size_t i = 0; i < std::min(options_.jobs, tasks.size()); ++i) {
+  for (size_t i = 0; i < options_.jobs; ++i) {
+    const bool copies = i < copiers;
+    if (!copies && !builds_) break;
     workers.push_back(supervisor_.Start(
-        [&] {
-          TableCopier(deployment_.source, deployment_.target, SessionOptions("copy"),
-                      deployment_.name, *point_)
-              .Run(queue);
+        [this, &queue, copies] {
+          if (copies) {
+            TableCopier(deployment_.source, deployment_.target, SessionOptions("copy"),
+                        deployment_.name, *point_)
+                .Run(queue);
+          }
+          if (builds_) schema_->Build(*builds_);
         },
         [this] { supervisor_.interrupt().Raise(); }));
   }
-  try {
-    if (dump_) CopyObjects();
-  } catch (...) {
-    supervisor_.interrupt().Raise();  // or the workers would go on to the end
-    throw;
-  }
-  workers.clear();
+  return workers;
+}
+
+// Everything was copied by an earlier attempt.
+void Load::BuildIndexes() {
+  progress_.Enter(LoadPhase::kIndexes);
+  PrepareBuilds();
+  builds_->ReleaseAll();
+  CopyQueue nothing({}, {}, progress_, {});
+  StartWorkers(nothing, 0).clear();
   if (supervisor_.has_failed()) throw pg::Interrupted();
+}
+
+void Load::AwaitCopies(CopyQueue& queue) {
+  while (!queue.WaitForEnd(kTick)) {
+    if (supervisor_.interrupt().is_raised()) throw pg::Interrupted();
+  }
   queue.TakeUpPostponed();
   TableCopier(lock_->session(), deployment_.target, SessionOptions("copy"), deployment_.name,
               *point_)
       .Run(queue);
+}
+
+void Load::EndCopy() {
   lock_->Release();
   slot_.reset();
   DropVanished();
   if (!is_reload()) SetDeploymentState(*green_, deployment_.name, state_ = "indexing");
+  if (!builds_) return;
+  progress_.Enter(LoadPhase::kIndexes);
+  builds_->ReleaseAll();
 }
 
 void Load::CopyObjects() {
@@ -307,18 +362,15 @@ void Load::DropVanished() {
 }
 
 void Load::FinishSchema() {
-  progress_.Enter(LoadPhase::kIndexes);
-  const auto plan =
-      PlanPostData(dump_->Items(SchemaDump::Section::kPostData), indexes_, deployment_.name);
-  schema_->BuildIndexes(plan);
+  schema_->AttachIndexes(post_data_);
   progress_.Enter(LoadPhase::kConstraints);
   std::set<pg::Lsn> points;
   for (const auto& [key, table] : ReadTableStates(*green_, deployment_.name)) {
     if (table.ready_lsn) points.insert(*table.ready_lsn);
   }
-  has_postponed_checks_ = schema_->AddConstraints(plan, points.size() <= 1);
+  has_postponed_checks_ = schema_->AddConstraints(post_data_, points.size() <= 1);
   progress_.Enter(LoadPhase::kRest);
-  schema_->CreateRest(plan);
+  schema_->CreateRest(post_data_);
   schema_->RefreshViews(*blue_);
 }
 
@@ -333,41 +385,6 @@ void Load::Finish() {
   applier::RecordEvent(*green_, deployment_.name, is_reload() ? "reloaded" : "loaded",
                        fmt::format("tables: {}", plan_.size()));
   progress_.End();
-}
-
-LoadState FindLoadState(const Deployment& deployment, const pg::SessionOptions& session) {
-  pg::Connection green(deployment.target, session);
-  const std::string state = DeploymentState(green, deployment.name);
-  if (state.empty()) return LoadState::kNone;
-  if (state == "schema" || state == "copying" || state == "indexing") return LoadState::kLoading;
-  return state == "catching_up" ? LoadState::kCatchingUp : LoadState::kStreaming;
-}
-
-pg::Lsn CatchUpGoal(const Deployment& deployment, const pg::SessionOptions& session) {
-  pg::Connection green(deployment.target, session);
-  return green
-      .Exec("SELECT coalesce(max(ready_lsn), '0/0') FROM pgteal.table_state WHERE deployment = $1",
-            {deployment.name})
-      .LsnAt(0, 0);
-}
-
-void FinishCatchUp(const Deployment& deployment, const pg::SessionOptions& session) {
-  constexpr const char* kKeysSql =
-      "SELECT format('ALTER TABLE ONLY %I.%I VALIDATE CONSTRAINT %I', n.nspname, c.relname,"
-      " k.conname) FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.conrelid"
-      " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
-      " WHERE k.contype = 'f' AND c.relkind = 'r' AND k.convalidated = $1";
-  pg::Connection blue(deployment.source, session);
-  pg::Connection green(deployment.target, session);
-  std::set<std::string> checked;
-  const auto on_blue = blue.Exec(kKeysSql, {"t"});
-  for (int i = 0; i < on_blue.rows(); ++i) checked.insert(on_blue.String(i, 0));
-  const auto on_green = green.Exec(kKeysSql, {"f"});
-  for (int i = 0; i < on_green.rows(); ++i) {
-    if (checked.contains(on_green.String(i, 0))) green.Exec(on_green.String(i, 0));
-  }
-  SetDeploymentState(green, deployment.name, "streaming");
-  spdlog::info("foreign keys checked on green");
 }
 
 }  // namespace pgteal::pipeline

@@ -12,6 +12,7 @@
 
 #include "pg/replication.h"
 #include "pipeline/bootstrap.h"
+#include "pipeline/build_queue.h"
 #include "pipeline/load_progress.h"
 #include "pipeline/options.h"
 #include "pipeline/schema_dump.h"
@@ -63,6 +64,12 @@ class Load {
   bool TakeDump();
   void CreateSchema();
   void CopyTables();
+  void EmptyTables(const std::vector<CopyTask>& tasks);
+  void PrepareBuilds();
+  std::vector<std::jthread> StartWorkers(CopyQueue& queue, size_t copiers);
+  void BuildIndexes();
+  void AwaitCopies(CopyQueue& queue);
+  void EndCopy();
   void CopyObjects();
   void DropVanished();
   void FinishSchema();
@@ -84,8 +91,9 @@ class Load {
   std::optional<pg::SystemIdentity> identity_;
   std::unique_ptr<SchemaDump> dump_;  // null when the schema is there already
   std::unique_ptr<TargetSchema> schema_;
-  std::vector<SourceIndex> indexes_;
-  std::string state_;        // pgteal.deployment.state
+  PostDataPlan post_data_;
+  std::unique_ptr<BuildQueue> builds_;  // null when the indexes are there already
+  std::string state_;                   // pgteal.deployment.state
   bool is_resumed_ = false;  // an interrupted load goes on, or tables are copied once more
   bool has_postponed_checks_ = false;
   int dump_attempts_ = 0;
@@ -93,20 +101,6 @@ class Load {
   std::atomic<bool> is_finished_ = false;
   std::jthread conductor_;  // last, so that it ends first
 };
-
-// How far the deployment on green is, as a whole.
-enum class LoadState : uint8_t {
-  kNone,        // no deployment yet
-  kLoading,     // a load was interrupted and has to go on
-  kCatchingUp,  // loaded from several snapshots: foreign keys are checked once it streamed past
-                // them
-  kStreaming,
-};
-LoadState FindLoadState(const Deployment& deployment, const pg::SessionOptions& session);
-// The latest snapshot of a load: what the stream has to reach while kCatchingUp.
-pg::Lsn CatchUpGoal(const Deployment& deployment, const pg::SessionOptions& session);
-// Once it is reached: checks the foreign keys that blue has checked, then kStreaming.
-void FinishCatchUp(const Deployment& deployment, const pg::SessionOptions& session);
 
 }  // namespace pgteal::pipeline
 

@@ -11,7 +11,8 @@ namespace pgteal::pipeline {
 namespace {
 
 constexpr const char* kIndexesSql = R"(
-SELECT n.nspname, c.relname, t.relname, pg_table_size(t.oid), c.relkind = 'I',
+SELECT n.nspname, c.relname, t.relname, pg_table_size(t.oid), pg_relation_size(c.oid),
+       c.relkind = 'I',
        coalesce(k.conname, ''), coalesce(k.contype::text, ' '), pg_get_indexdef(c.oid),
        CASE WHEN k.condeferrable THEN ' DEFERRABLE' ELSE '' END
          || CASE WHEN k.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END
@@ -23,6 +24,9 @@ SELECT n.nspname, c.relname, t.relname, pg_table_size(t.oid), c.relkind = 'I',
  WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema')";
 
 using Key = std::pair<std::string, std::string>;  // schema, name of a dump item
+
+// The keys are sorted and written, and the whole table is read, which costs less for each byte.
+uint64_t Weight(const SourceIndex& index) { return index.bytes + index.table_bytes / 8; }
 
 std::string Named(const DumpItem& item) { return item.type + " " + item.name; }
 
@@ -70,8 +74,8 @@ class Planner {
   }
 
  private:
-  static Statement Whole(const DumpItem& item, uint64_t weight = 0) {
-    return {.what = Named(item), .sql = item.settings + item.sql, .weight = weight};
+  static Statement Whole(const DumpItem& item) {
+    return {.what = Named(item), .sql = item.settings + item.sql};
   }
 
   const SourceIndex* Find(const DumpItem& item) const {
@@ -89,8 +93,16 @@ class Planner {
     if (index != nullptr && index->is_partitioned) {
       plan_.parents.push_back(Whole(item));
     } else {
-      plan_.builds.push_back(Whole(item, index == nullptr ? 0 : index->table_bytes));
+      AddBuild(Whole(item), index);
     }
+  }
+
+  void AddBuild(Statement build, const SourceIndex* index) {
+    if (index != nullptr) {
+      build.weight = Weight(*index);
+      build.table = {index->schema, index->table};
+    }
+    plan_.builds.push_back(std::move(build));
   }
 
   // ADD PRIMARY KEY would keep everybody off the table while it builds.
@@ -104,9 +116,7 @@ class Planner {
       plan_.constraints.push_back(Whole(item));
       return;
     }
-    plan_.builds.push_back({.what = Named(item),
-                            .sql = item.settings + index->definition,
-                            .weight = index->table_bytes});
+    AddBuild({.what = Named(item), .sql = item.settings + index->definition}, index);
     const std::string kind = index->constraint_kind == 'p' ? "PRIMARY KEY" : "UNIQUE";
     plan_.attachments.push_back(
         {.what = Named(item),
@@ -157,11 +167,12 @@ std::vector<SourceIndex> ReadIndexes(pg::Connection& blue) {
     index.name = rows.String(i, 1);
     index.table = rows.String(i, 2);
     index.table_bytes = rows.IsNull(i, 3) ? 0 : static_cast<uint64_t>(rows.Int(i, 3));
-    index.is_partitioned = rows.Bool(i, 4);
-    index.constraint = rows.String(i, 5);
-    index.constraint_kind = rows.Text(i, 6).front();
-    index.definition = rows.String(i, 7);
-    index.constraint_attributes = rows.String(i, 8);
+    index.bytes = rows.IsNull(i, 4) ? 0 : static_cast<uint64_t>(rows.Int(i, 4));
+    index.is_partitioned = rows.Bool(i, 5);
+    index.constraint = rows.String(i, 6);
+    index.constraint_kind = rows.Text(i, 7).front();
+    index.definition = rows.String(i, 8);
+    index.constraint_attributes = rows.String(i, 9);
     indexes.push_back(std::move(index));
   }
   return indexes;

@@ -7,6 +7,7 @@
 
 #include "pg/connection.h"
 #include "pipeline/dump_script.h"
+#include "pipeline/table_state.h"
 
 namespace pgteal::pipeline {
 
@@ -16,6 +17,7 @@ struct SourceIndex {
   std::string name;
   std::string table;
   uint64_t table_bytes = 0;
+  uint64_t bytes = 0;                 // of the index itself
   bool is_partitioned = false;        // the index of a partitioned table: nothing to build
   std::string constraint;             // the constraint it serves, or empty
   char constraint_kind = ' ';         // p, u, x
@@ -27,7 +29,8 @@ std::vector<SourceIndex> ReadIndexes(pg::Connection& blue);
 struct Statement {
   std::string what;  // "INDEX orders_day_idx"
   std::string sql;
-  uint64_t weight = 0;
+  uint64_t weight = 0;  // what a build costs, to compare it with others
+  TableKey table = {};  // of a build; empty when unknown
 };
 
 // The second half of a schema, cut so that what costs time runs in parallel: the indexes are built
@@ -35,7 +38,7 @@ struct Statement {
 // added without a check and checked afterwards. Pure.
 struct PostDataPlan {
   std::vector<Statement> parents;      // in order: indexes and keys of partitioned tables
-  std::vector<Statement> builds;       // parallel, largest table first
+  std::vector<Statement> builds;       // parallel, the most expensive first
   std::vector<Statement> attachments;  // in order: keys USING INDEX, indexes of partitions
   std::vector<Statement> constraints;  // in order; foreign keys NOT VALID
   std::vector<Statement> validations;  // parallel

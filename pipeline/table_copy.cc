@@ -21,7 +21,8 @@ constexpr const char* kLockNotAvailable = "55P03";
 }  // namespace
 
 CopyQueue::CopyQueue(const std::vector<PlannedTable>& plan, const std::vector<CopyTask>& tasks,
-                     LoadProgress& progress) {
+                     LoadProgress& progress, OnCopied on_copied)
+    : on_copied_(std::move(on_copied)), left_(tasks.size()) {
   std::map<size_t, TableProgress*> shown;
   for (const auto& task : tasks) {
     const auto& table = plan[task.table];
@@ -47,9 +48,20 @@ void CopyQueue::Postpone(const Entry& entry) {
   postponed_.push_back(entry);
 }
 
+void CopyQueue::Leave() {
+  const std::lock_guard lock(mutex_);
+  if (--left_ == 0) ended_.notify_all();
+}
+
+bool CopyQueue::WaitForEnd(std::chrono::milliseconds timeout) {
+  std::unique_lock lock(mutex_);
+  return ended_.wait_for(lock, timeout, [this] { return left_ == 0; });
+}
+
 void CopyQueue::TakeUpPostponed() {
   const std::lock_guard lock(mutex_);
   entries_ = std::move(postponed_);
+  left_ = entries_.size();
   next_ = 0;
 }
 
@@ -116,30 +128,33 @@ void TableCopier::RequireNotRewritten(const PlannedTable& table) {
 
 void TableCopier::Run(CopyQueue& queue) {
   while (const auto* entry = queue.Next()) {
-    const auto& table = *entry->table;
-    entry->progress->is_started.store(true);
     try {
-      if (!BeginTask(table)) {
-        queue.Postpone(*entry);
-        continue;
-      }
-      if (entry->task.pages) {
-        CopyPart(*entry);
-      } else {
-        CopyWhole(*entry);
-      }
-      if (own_) blue_.Exec("COMMIT");
+      CopyOrPostpone(queue, *entry);
     } catch (pg::Error& error) {
-      error.AddContext(fmt::format("table {}.{}", table.schema, table.name));
+      error.AddContext(fmt::format("table {}.{}", entry->table->schema, entry->table->name));
       throw;
     }
-    if (!queue.Finish(*entry)) continue;
-    const uint64_t rows = entry->progress->rows.load();
-    const uint64_t bytes = entry->progress->bytes.load();
-    if (entry->task.pages) SetCopied(green_, deployment_, table, point_.lsn, rows, bytes);
-    entry->progress->is_done.store(true);
-    spdlog::info("table {}.{} copied rows={} bytes={}", table.schema, table.name, rows, bytes);
+    queue.Leave();
   }
+}
+
+void TableCopier::CopyOrPostpone(CopyQueue& queue, const CopyQueue::Entry& entry) {
+  const auto& table = *entry.table;
+  entry.progress->is_started.store(true);
+  if (!BeginTask(table)) return queue.Postpone(entry);
+  if (entry.task.pages) {
+    CopyPart(entry);
+  } else {
+    CopyWhole(entry);
+  }
+  if (own_) blue_.Exec("COMMIT");
+  if (!queue.Finish(entry)) return;
+  const uint64_t rows = entry.progress->rows.load();
+  const uint64_t bytes = entry.progress->bytes.load();
+  if (entry.task.pages) SetCopied(green_, deployment_, table, point_.lsn, rows, bytes);
+  entry.progress->is_done.store(true);
+  spdlog::info("table {}.{} copied rows={} bytes={}", table.schema, table.name, rows, bytes);
+  queue.TellCopied(entry);
 }
 
 // Emptied, copied and marked in one transaction: rows are frozen at once, and a crash leaves

@@ -2,7 +2,10 @@
 #define PGTEAL_PIPELINE_TABLE_COPY_H_
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -16,7 +19,8 @@
 
 namespace pgteal::pipeline {
 
-// What all workers of a copy share: the tasks and how far each table is. Thread-safe.
+// What all workers of a copy share: the tasks and how far each table is. Thread-safe. Outlives
+// them.
 class CopyQueue {
  public:
   struct Entry {
@@ -25,22 +29,33 @@ class CopyQueue {
     TableProgress* progress;
   };
 
+  // Called by the worker that copied the last of a table, when green has committed it.
+  using OnCopied = std::function<void(const PlannedTable&)>;
+
   CopyQueue(const std::vector<PlannedTable>& plan, const std::vector<CopyTask>& tasks,
-            LoadProgress& progress);
+            LoadProgress& progress, OnCopied on_copied);
   // Null when there is nothing left to begin.
   const Entry* Next();
   // True for the last task of its table.
   bool Finish(const Entry& entry);
+  void TellCopied(const Entry& entry) const { on_copied_(*entry.table); }
   // DDL on blue waits for the table: only the session that holds its lock can read it.
   void Postpone(const Entry& entry);
-  // What was postponed, as tasks to take with Next(). When all workers have ended.
+  // A worker is done with a task that it took, and with everything that follows from it.
+  void Leave();
+  // False at the deadline; true when every task was left.
+  bool WaitForEnd(std::chrono::milliseconds timeout);
+  // What was postponed, as tasks to take with Next(). After the end.
   void TakeUpPostponed();
 
  private:
   std::vector<Entry> entries_;
   std::vector<Entry> postponed_;  // protected by mutex_
+  const OnCopied on_copied_;
   std::mutex mutex_;
-  size_t next_ = 0;                             // protected by mutex_
+  std::condition_variable ended_;
+  size_t left_;      // tasks that nobody has left yet; protected by mutex_
+  size_t next_ = 0;  // protected by mutex_
   std::map<const PlannedTable*, size_t> open_;  // protected by mutex_
 };
 
@@ -66,6 +81,7 @@ class TableCopier {
   void Run(CopyQueue& queue);
 
  private:
+  void CopyOrPostpone(CopyQueue& queue, const CopyQueue::Entry& entry);
   bool BeginTask(const PlannedTable& table);
   void RequireNotRewritten(const PlannedTable& table);
   void CopyWhole(const CopyQueue::Entry& entry);

@@ -26,12 +26,12 @@ bool MeansExists(const std::string& sqlstate) {
                      [&](const char* state) { return sqlstate == state; });
 }
 
-// A gigabyte for one build is plenty; an eighth of what green's configuration takes for its memory
-// is a safe guess for all of them.
+// A gigabyte for one build is plenty; a quarter of what green's configuration takes for its memory
+// is a safe guess for all of them. Sorts that fit save writing and reading it all once more.
 std::string BuildMemorySql(size_t jobs) {
   return fmt::format(
       "SELECT set_config('maintenance_work_mem', greatest(m.setting::bigint,"
-      " least(1048576, c.setting::bigint * current_setting('block_size')::bigint / 1024 / 8 / {}))"
+      " least(1048576, c.setting::bigint * current_setting('block_size')::bigint / 1024 / 4 / {}))"
       "::text || 'kB', false) FROM pg_settings AS m, pg_settings AS c"
       " WHERE m.name = 'maintenance_work_mem' AND c.name = 'effective_cache_size'",
       jobs);
@@ -74,17 +74,14 @@ void TargetSchema::CreatePreData(const std::vector<DumpItem>& items) {
   }
 }
 
-// `body` gets a session of its own thread, a statement, and how many are still to come.
+// `body` gets a session of its own thread and a statement.
 template <typename Body>
 void TargetSchema::InParallel(const std::vector<Statement>& statements, Body body) {
   std::atomic<size_t> next = 0;
   std::vector<std::jthread> workers;
   const auto work = [&] {
     pg::Connection green(deployment_.target, SessionOptions());
-    green.Exec(BuildMemorySql(options_.jobs));
-    for (size_t i = next++; i < statements.size(); i = next++) {
-      body(green, statements[i], statements.size() - i - 1);
-    }
+    for (size_t i = next++; i < statements.size(); i = next++) body(green, statements[i]);
   };
   for (size_t i = 0; i < std::min(options_.jobs, statements.size()); ++i) {
     workers.push_back(supervisor_.Start(work, [this] { supervisor_.interrupt().Raise(); }));
@@ -93,26 +90,24 @@ void TargetSchema::InParallel(const std::vector<Statement>& statements, Body bod
   if (supervisor_.has_failed()) throw pg::Interrupted();
 }
 
-void TargetSchema::BuildIndexes(const PostDataPlan& plan) {
-  ExecuteAll(plan.parents);
-  progress_.indexes_total.store(static_cast<uint32_t>(plan.builds.size()));
-  InParallel(plan.builds, [this](pg::Connection& green, const Statement& build, size_t left) {
-    // While there is an index for each job, workers of a single build would only be in the way.
-    green.Exec(left + 1 >= options_.jobs ? "SET max_parallel_maintenance_workers = 0"
-                                         : "RESET max_parallel_maintenance_workers");
+void TargetSchema::Build(BuildQueue& builds) const {
+  pg::Connection green(deployment_.target, SessionOptions());
+  green.Exec(BuildMemorySql(options_.jobs));
+  while (const auto turn = builds.Next()) {
+    green.Exec(fmt::format("SET max_parallel_maintenance_workers = {}", turn->helpers));
     const auto began = Clock::now();
-    Execute(green, build);
+    Execute(green, turn->build);
+    builds.Finish();
     ++progress_.indexes_done;
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
-    spdlog::debug("{} built ms={}", build.what, took.count());
-  });
-  ExecuteAll(plan.attachments);
+    spdlog::debug("{} built ms={}", turn->build.what, took.count());
+  }
 }
 
 bool TargetSchema::AddConstraints(const PostDataPlan& plan, bool has_one_snapshot) {
   ExecuteAll(plan.constraints);
   std::atomic<bool> is_postponed = false;
-  InParallel(plan.validations, [&](pg::Connection& green, const Statement& check, size_t) {
+  InParallel(plan.validations, [&](pg::Connection& green, const Statement& check) {
     try {
       Execute(green, check);
     } catch (const pg::ServerError& error) {

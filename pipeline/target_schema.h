@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "pg/connection.h"
+#include "pipeline/build_queue.h"
 #include "pipeline/dump_script.h"
 #include "pipeline/load_progress.h"
 #include "pipeline/options.h"
@@ -20,7 +21,7 @@ struct TargetSchemaOptions {
 };
 
 // Executes a dump's items on green, each in a transaction of its own: in order, or with several
-// sessions at a time where that saves time. The conducting thread of a load.
+// sessions at a time where that saves time. The conducting thread of a load, but for Build().
 class TargetSchema {
  public:
   TargetSchema(const Deployment& deployment, const TargetSchemaOptions& options,
@@ -28,7 +29,12 @@ class TargetSchema {
 
   // Tables, types, functions: everything but what slows a copy down.
   void CreatePreData(const std::vector<DumpItem>& items);
-  void BuildIndexes(const PostDataPlan& plan);
+  // Indexes of partitioned tables, those of their partitions come later. Before any build.
+  void CreateParents(const PostDataPlan& plan) { ExecuteAll(plan.parents); }
+  // One worker, in a session of its own: builds until none is left. Several at the same time.
+  void Build(BuildQueue& builds) const;
+  // When all are built.
+  void AttachIndexes(const PostDataPlan& plan) { ExecuteAll(plan.attachments); }
   // Where the tables come from several snapshots, a foreign key may find no partner yet: it then
   // stays NOT VALID. True if there is such a one.
   bool AddConstraints(const PostDataPlan& plan, bool has_one_snapshot);

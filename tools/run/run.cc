@@ -5,6 +5,7 @@
 
 #include "applier/errors.h"
 #include "pg/error.h"
+#include "pipeline/load_state.h"
 #include "pipeline/stream.h"
 #include "pipeline/turn.h"
 #include "pipeline/way_back.h"

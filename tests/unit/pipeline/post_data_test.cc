@@ -40,6 +40,19 @@ TEST(PostData, LargeTablesComeFirstAndKeysTakeTheirIndexOver) {
       "\"big_pkey\" DEFERRABLE;\n\nALTER TABLE public.big CLUSTER ON big_pkey;\n");
 }
 
+TEST(PostData, WhatCostsMostIsBuiltFirstAndKnowsItsTable) {
+  auto narrow = Index("narrow_i", "wide", 800);
+  narrow.bytes = 10;
+  auto wide = Index("wide_i", "narrow", 80);
+  wide.bytes = 300;
+  const auto plan = PlanPostData({Item("INDEX", "narrow_i", "CREATE INDEX narrow_i;\n"),
+                                  Item("INDEX", "wide_i", "CREATE INDEX wide_i;\n")},
+                                 {narrow, wide}, "pgteal");
+  ASSERT_EQ(plan.builds.size(), 2U);
+  EXPECT_EQ(plan.builds[0].what, "INDEX wide_i");
+  EXPECT_EQ(plan.builds[0].table, TableKey("public", "narrow"));
+}
+
 TEST(PostData, ForeignKeysAreAddedFirstAndCheckedLater) {
   const auto plan = PlanPostData(
       {Item("FK CONSTRAINT", "a f",

@@ -1,0 +1,47 @@
+#include "pipeline/load_state.h"
+
+#include <spdlog/spdlog.h>
+
+#include <set>
+#include <string>
+
+#include "pipeline/table_state.h"
+
+namespace pgteal::pipeline {
+
+LoadState FindLoadState(const Deployment& deployment, const pg::SessionOptions& session) {
+  pg::Connection green(deployment.target, session);
+  const std::string state = DeploymentState(green, deployment.name);
+  if (state.empty()) return LoadState::kNone;
+  if (state == "schema" || state == "copying" || state == "indexing") return LoadState::kLoading;
+  return state == "catching_up" ? LoadState::kCatchingUp : LoadState::kStreaming;
+}
+
+pg::Lsn CatchUpGoal(const Deployment& deployment, const pg::SessionOptions& session) {
+  pg::Connection green(deployment.target, session);
+  return green
+      .Exec("SELECT coalesce(max(ready_lsn), '0/0') FROM pgteal.table_state WHERE deployment = $1",
+            {deployment.name})
+      .LsnAt(0, 0);
+}
+
+void FinishCatchUp(const Deployment& deployment, const pg::SessionOptions& session) {
+  constexpr const char* kKeysSql =
+      "SELECT format('ALTER TABLE ONLY %I.%I VALIDATE CONSTRAINT %I', n.nspname, c.relname,"
+      " k.conname) FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.conrelid"
+      " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+      " WHERE k.contype = 'f' AND c.relkind = 'r' AND k.convalidated = $1";
+  pg::Connection blue(deployment.source, session);
+  pg::Connection green(deployment.target, session);
+  std::set<std::string> checked;
+  const auto on_blue = blue.Exec(kKeysSql, {"t"});
+  for (int i = 0; i < on_blue.rows(); ++i) checked.insert(on_blue.String(i, 0));
+  const auto on_green = green.Exec(kKeysSql, {"f"});
+  for (int i = 0; i < on_green.rows(); ++i) {
+    if (checked.contains(on_green.String(i, 0))) green.Exec(on_green.String(i, 0));
+  }
+  SetDeploymentState(green, deployment.name, "streaming");
+  spdlog::info("foreign keys checked on green");
+}
+
+}  // namespace pgteal::pipeline
