@@ -197,5 +197,33 @@ TEST_F(Load, HandsOverExactlyWhileBlueIsWritten) {
   EXPECT_TRUE(Workload::IsConsistent(green()));
 }
 
+TEST_F(Load, IndexesAreBuiltWhileAnotherTableIsCopiedAndAKillThenLosesNothing) {
+  // Green takes rows of `held` only while the test lets go of a lock there.
+  blue().Exec(
+      "CREATE FUNCTION let_go() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM"
+      " pg_catalog.pg_advisory_xact_lock_shared(77); RETURN true; END';"
+      "CREATE TABLE held (id int PRIMARY KEY, CHECK (let_go()));"
+      "CREATE TABLE big (id int PRIMARY KEY, t text);"
+      "CREATE INDEX big_t ON big (t);"
+      "INSERT INTO held VALUES (1), (2);"
+      "INSERT INTO big SELECT g, md5(g::text) FROM generate_series(1, 20000) AS g");
+  Sql holder = db_.clusters().green().Connect(db_.name());
+  holder.Exec("SELECT pg_advisory_lock(77)");
+  auto run = db_.Pgteal({"run", "--jobs", "2"});
+  const auto is_built = [this] {
+    return green().Scalar("SELECT count(*) FROM pg_class WHERE relname IN ('big_pkey', 'big_t')") ==
+           "2";
+  };
+  EXPECT_TRUE(WaitUntil(is_built, std::chrono::seconds(30))) << run->Log();
+  EXPECT_EQ(green().Scalar("SELECT state FROM pgteal.deployment"), "copying");
+  run->Kill9();
+  holder.Exec("SELECT pg_advisory_unlock(77)");
+  blue().Exec("UPDATE big SET t = 'new' WHERE id < 100; INSERT INTO held VALUES (3)");
+  run = db_.Pgteal({"run", "--jobs", "2"});
+  WaitLoaded(*run);
+  EXPECT_TRUE(db_.Equal());
+  EXPECT_EQ(blue().Query(kObjects), green().Query(kObjects));
+}
+
 }  // namespace
 }  // namespace pgteal::tests
