@@ -23,8 +23,9 @@ CopyIn::CopyIn(Connection& connection, const std::string& sql) : connection_(con
 
 CopyIn::~CopyIn() {
   if (!is_open_ || connection_.is_broken()) return;
-  PQputCopyEnd(connection_.get(), "abandoned");
   try {
+    // Not taken: the COPY ends with the connection, which nobody may go on using.
+    if (PQputCopyEnd(connection_.get(), "abandoned") < 0) return;
     connection_.Flush();
     while (connection_.NextResult(std::nullopt).get() != nullptr) {
     }

@@ -83,6 +83,27 @@ TEST_F(LoadResume, AStopInTheMiddleIsCleanAndTheSameCommandGoesOn) {
   ExpectLoadedAndEqual(*run);
 }
 
+// A slot waits for the transactions that write: the operator may change their mind meanwhile.
+TEST_F(LoadResume, AStopWhileTheSlotWaitsIsCleanAndTheSameCommandGoesOn) {
+  MakeTables();
+  Sql writer = db_.clusters().blue().Connect(db_.name());
+  writer.Exec("BEGIN; UPDATE b SET n = 1");
+  auto run = db_.Pgteal({"run", "--copy", "data"});
+  ASSERT_TRUE(run->WaitForLog("creating slot"));
+  run->Terminate();
+  EXPECT_EQ(run->WaitExit(), 130);
+  EXPECT_TRUE(WaitUntil(
+      [this] {
+        return blue().Scalar("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE"
+                             " 'pgteal%'") == "0";
+      },
+      seconds(20)))
+      << "nobody waits for the writer any more";
+  writer.Exec("COMMIT");
+  run = db_.Pgteal({"run", "--copy", "data"});
+  ExpectLoadedAndEqual(*run);
+}
+
 TEST_F(LoadResume, OneTableOfARunningDeploymentIsReloaded) {
   MakeTables();
   auto run = db_.Pgteal({"run", "--copy", "data"});
