@@ -88,19 +88,21 @@ TEST_F(LoadResume, AStopWhileTheSlotWaitsIsCleanAndTheSameCommandGoesOn) {
   MakeTables();
   Sql writer = db_.clusters().blue().Connect(db_.name());
   writer.Exec("BEGIN; UPDATE b SET n = 1");
-  auto run = db_.Pgteal({"run", "--copy", "data"});
-  ASSERT_TRUE(run->WaitForLog("creating slot"));
-  run->Terminate();
-  EXPECT_EQ(run->WaitExit(), 130);
-  EXPECT_TRUE(WaitUntil(
-      [this] {
-        return blue().Scalar("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE"
-                             " 'pgteal%'") == "0";
-      },
-      seconds(20)))
-      << "nobody waits for the writer any more";
+  for (const char* mode : {"none", "data"}) {
+    const auto stopped = db_.Pgteal({"run", "--copy", mode});
+    ASSERT_TRUE(stopped->WaitForLog("creating slot"));
+    stopped->Terminate();
+    EXPECT_EQ(stopped->WaitExit(), 130) << mode;
+    EXPECT_TRUE(WaitUntil(
+        [this] {
+          return blue().Scalar("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE"
+                               " 'pgteal%'") == "0";
+        },
+        seconds(20)))
+        << "nobody waits for the writer any more";
+  }
   writer.Exec("COMMIT");
-  run = db_.Pgteal({"run", "--copy", "data"});
+  const auto run = db_.Pgteal({"run", "--copy", "data"});
   ExpectLoadedAndEqual(*run);
 }
 

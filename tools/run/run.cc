@@ -102,8 +102,9 @@ bool MakeReady(const RunOptions& options, const pg::SessionOptions& session,
 
 }  // namespace
 
-int Run(const RunOptions& options, const std::atomic<bool>& stop) {
-  const pg::SessionOptions session{.application_name = "pgteal " + options.deployment.name};
+int Run(const RunOptions& options, const std::atomic<bool>& stop, const pg::Interrupt& interrupt) {
+  const pg::SessionOptions session{.application_name = "pgteal " + options.deployment.name,
+                                   .interrupt = &interrupt};
   // A living switchover drains through us: that one is left alone.
   const auto settled = pipeline::SettleTurn(options.deployment, "", session);
   if (settled == pipeline::Settled::kUndone) spdlog::warn("an unfinished switchover was undone");

@@ -19,7 +19,8 @@ struct RunOptions {
 };
 
 // Loads or bootstraps what is missing, then streams until stopped or done. Returns an exit code.
-int Run(const RunOptions& options, const std::atomic<bool>& stop);
+// `interrupt` is raised with `stop`: it ends waits of sessions that have nothing to finish.
+int Run(const RunOptions& options, const std::atomic<bool>& stop, const pg::Interrupt& interrupt);
 
 }  // namespace pgteal::tools
 

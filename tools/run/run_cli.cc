@@ -149,7 +149,8 @@ int RunVerb(RunFlags& flags) {
   if (!flags.start_lsn.empty()) run.start_lsn = pg::Lsn::Parse(flags.start_lsn);
   if (!flags.until_lsn.empty()) run.stream.until_lsn = *pg::Lsn::Parse(flags.until_lsn);
   run.is_terminal = isatty(STDERR_FILENO) == 1;
-  return Run(run, StopOnSignals());
+  const auto& stop = StopOnSignals();
+  return Run(run, stop, SignalInterrupt());
 }
 
 }  // namespace
