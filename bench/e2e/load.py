@@ -45,7 +45,7 @@ def digest(server):
 
 
 def run_pgteal(blue, green, folder):
-    binary = os.environ.get("PGTEAL", servers.PGTEAL)
+    binary = servers.PGTEAL
     subprocess.run([binary, "run", "--until-caught-up", "--jobs", JOBS, "--source", blue.conninfo("app"),
                     "--target", green.conninfo("app"), "--pg-bin", servers.DEBIAN_BIN],
                    check=True, stderr=open(folder + "/pgteal.log", "w"))

@@ -3,12 +3,17 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DEBIAN_BIN = "/usr/lib/postgresql/15/bin"
-PGTEAL = os.path.join(ROOT, "build/release/pgteal")
+PGTEAL = os.environ.get("PGTEAL", os.path.join(ROOT, "build/release/pgteal"))
+
+# Being told to end is a way to end: servers are stopped and folders removed.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 SETTINGS = {
     "wal_level": "logical", "shared_buffers": "'512MB'", "max_wal_size": "'16GB'",
@@ -33,6 +38,12 @@ def drop_root():
         os.setuid(user.pw_uid)
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Server:
     def __init__(self, name, version, port, folder):
         self.name, self.version, self.port, self.folder = name, version, port, folder
@@ -46,12 +57,12 @@ class Server:
         subprocess.run([binary + "/pg_ctl", "-D", self.data, "-l", self.data + ".log", "-w", "start"],
                        check=True, stdout=subprocess.DEVNULL, preexec_fn=drop_root)
 
-    def conninfo(self, db="postgres"):
-        return f"host=127.0.0.1 port={self.port} user=postgres dbname={db}"
+    def conninfo(self, db="postgres", user="postgres", port=None):
+        return f"host=127.0.0.1 port={port or self.port} user={user} dbname={db}"
 
-    def sql(self, query, db="postgres"):
-        done = subprocess.run([DEBIAN_BIN + "/psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", self.conninfo(db), "-f", "-"],
-                              input=query, text=True, capture_output=True)
+    def sql(self, query, db="postgres", user="postgres"):
+        done = subprocess.run([DEBIAN_BIN + "/psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", self.conninfo(db, user),
+                               "-f", "-"], input=query, text=True, capture_output=True)
         if done.returncode != 0:
             raise RuntimeError(f"{self.name}: {done.stderr.strip()} in: {query[:200]}")
         return done.stdout.strip()
@@ -84,13 +95,13 @@ class Server:
 class Pair:
     """Blue and green; `with` stops them and removes their folder."""
 
-    def __init__(self, version=17, blue_port=14615, green_port=14617):
+    def __init__(self, version=17):
         self.folder = tempfile.mkdtemp(prefix="pgteal-bench.")
         os.chmod(self.folder, 0o755)
         if os.getuid() == 0:
             shutil.chown(self.folder, "postgres", "postgres")
-        self.blue = Server("blue", version, blue_port, self.folder)
-        self.green = Server("green", version, green_port, self.folder)
+        self.blue = Server("blue", version, free_port(), self.folder)
+        self.green = Server("green", version, free_port(), self.folder)
 
     def __enter__(self):
         return self
@@ -100,8 +111,3 @@ class Pair:
         self.green.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat") as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -6,7 +6,6 @@ Both run side by side on blue and green with one session on each, in interleaved
 """
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -57,7 +56,7 @@ def run_digest(pair, table):
 
 
 def run_verify(pair, table, jobs):
-    done = subprocess.run([os.environ.get("PGTEAL", servers.PGTEAL), "verify", "--json", "--jobs", str(jobs),
+    done = subprocess.run([servers.PGTEAL, "verify", "--json", "--jobs", str(jobs),
                            "--include-table", table, "--source", pair.blue.conninfo("app"),
                            "--target", pair.green.conninfo("app")], capture_output=True, text=True)
     report = json.loads(done.stdout) if done.returncode == 0 else {}
@@ -79,7 +78,7 @@ def set_up(pair, rows):
     for sql in TABLES.values():
         pair.blue.sql(sql.format(rows=rows), "app")
         pair.green.sql(sql.split(";")[0], "app")
-    run = [os.environ.get("PGTEAL", servers.PGTEAL), "run", "--source", pair.blue.conninfo("app"), "--target",
+    run = [servers.PGTEAL, "run", "--source", pair.blue.conninfo("app"), "--target",
            pair.green.conninfo("app"), "--copy", "data"]
     subprocess.run(run + ["--until-caught-up"], check=True, stderr=subprocess.DEVNULL)
     both(pair, lambda side: side.sql("VACUUM (ANALYZE, FREEZE)", "app"))
