@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import cpu
 from servers import PGTEAL
 
 SUBSCRIPTION_OPTIONS = {"default": "", "best": ", binary = true, streaming = parallel"}
@@ -41,6 +42,9 @@ class Pgteal:
         self.child = subprocess.Popen([PGTEAL, "--log-level", "warn", "run", "--copy", "none", *self.options, *more],
                                       env=env)
         atexit.register(self.child.kill)  # what ends the bench ends it too
+
+    def cpu(self):
+        return cpu.times(self.child.pid)[0]
 
     def ended(self, expected):
         _, status, usage = os.wait4(self.child.pid, 0)
@@ -82,6 +86,9 @@ class Subscription:
         self.start(pair)
         wait_for_slot(pair, self.name)
         return time.monotonic() - start, {}
+
+    def cpu(self):
+        return 0.0
 
     def stop(self, pair):
         pair.green.sql(f"ALTER SUBSCRIPTION {self.name} DISABLE", self.db)
