@@ -1,11 +1,11 @@
 """Commit on blue to visible on green, at a fixed rate of pgbench transactions.
 
 A session on blue commits a row of the probe table every 5 to 25 ms, between the transactions of
-pgbench, and notes when its COMMIT was answered. A session on green looks for the largest row it sees
-every millisecond and notes when: the middle between the look that did not see a row and the one that
-did, so that a figure is right to half a millisecond. Both take the time from the same clock and write
-nothing meanwhile. Contenders run one after the other, in alternating order; the databases are compared
-row by row after each before a number counts. CPU time is that of the same stretch.
+pgbench, and notes when its COMMIT was answered. When the transaction with that row committed on green
+is in green's WAL (pg_walinspect), to the microsecond; it is visible then, as neither contender waits for a flush there
+(with --synchronous-commit it would be later). So nothing has to look at green meanwhile, and both
+times come from the same clock. Contenders run one after the other, in alternating order; the databases
+are compared row by row after each before a number counts. CPU time is that of the same stretch.
 """
 import argparse
 import json
@@ -21,7 +21,7 @@ from cpu import CpuWatch
 from servers import DEBIAN_BIN, Pair
 
 PROBE_TABLE = "CREATE TABLE probe (id bigint PRIMARY KEY);"
-WARM_UP = 2
+WARM_UP = 1
 PROBES_PER_SECOND = 60
 
 COMMIT_PROBES = """DO $do$
@@ -37,27 +37,12 @@ BEGIN
 END $do$;
 SELECT current_setting('bench.times')"""
 
-WATCH_PROBES = """DO $do$
-DECLARE
-  seen float8[] := '{{}}';
-  top bigint := {first} - 1;
-  found bigint;
-  before float8 := extract(epoch FROM clock_timestamp());
-  now float8;
-BEGIN
-  WHILE top < {last} LOOP
-    SELECT max(id) INTO found FROM probe;
-    now := extract(epoch FROM clock_timestamp());
-    WHILE top < found LOOP
-      seen := seen || (before + now) / 2;
-      top := top + 1;
-    END LOOP;
-    before := now;
-    PERFORM pg_sleep(0.0005);
-  END LOOP;
-  PERFORM set_config('bench.times', seen::text, false);
-END $do$;
-SELECT current_setting('bench.times')"""
+# The same clock reading that a client would get, not the origin's time that track_commit_timestamp has.
+COMMITS = """SET timezone = 'UTC';
+SELECT extract(epoch FROM substring(description, '^[^;]+')::timestamptz) || ' ' || xid || ' '
+    || coalesce(substring(description, 'subxacts:([ 0-9]+)'), '')
+  FROM pg_get_wal_records_info('{since}', pg_current_wal_flush_lsn())
+ WHERE resource_manager = 'Transaction' AND record_type = 'COMMIT'"""
 
 
 class Load(threading.Thread):
@@ -82,25 +67,29 @@ class Load(threading.Thread):
         return round(self.tps, 1)
 
 
-def times_of(server, db, sql, seconds):
-    """What the session noted; one that waits longer than that is ended by its server."""
-    text = server.sql(f"SET statement_timeout = '{seconds} s'; {sql}", db, user="probe")
-    return [float(number) for number in text.strip("{}").split(",")]
+def commit_probes(blue, seconds):
+    """id of a row of the probe -> when blue had answered its COMMIT, in seconds."""
+    first = int(blue.sql("SELECT coalesce(max(id), 0) + 1 FROM probe", "bench"))
+    last = first + seconds * PROBES_PER_SECOND - 1
+    answered = blue.sql(COMMIT_PROBES.format(first=first, last=last), "bench", user="probe").strip("{}").split(",")
+    return {first + i: float(when) for i, when in enumerate(answered)}
 
 
-def probe(pair, contender, seconds):
-    """Latencies in milliseconds, one for each row of the probe."""
-    first = int(pair.blue.sql("SELECT coalesce(max(id), 0) + 1 FROM probe", "bench"))
-    rows = {"first": first, "last": first + seconds * PROBES_PER_SECOND - 1}
-    seen = []
-    watch = threading.Thread(daemon=True, target=lambda: seen.extend(
-        times_of(pair.green, contender.db, WATCH_PROBES.format(**rows), seconds * 3 + 60)))
-    watch.start()
-    answered = times_of(pair.blue, "bench", COMMIT_PROBES.format(**rows), seconds * 3 + 60)
-    watch.join()
-    if len(seen) != len(answered):
-        sys.exit(f"{contender.name}: rows of the probe did not arrive")
-    return [(there - here) * 1000 for here, there in zip(answered, seen)]
+def commits(server, since):
+    """xid, also of a subtransaction -> when it committed, from the WAL since that LSN."""
+    found = {}
+    for line in server.sql(COMMITS.format(since=since)).split("\n"):
+        when, *xids = line.split()
+        found.update({xid: float(when) for xid in xids})
+    return found
+
+
+def latencies_of(pair, contender, answered, since):
+    """In milliseconds, one for each row of the probe."""
+    when = commits(pair.green, since)
+    rows = pair.green.sql(f"SELECT id || ' ' || xmin FROM probe WHERE id >= {min(answered)}", contender.db).split("\n")
+    arrived = {int(row.split()[0]): when[row.split()[1]] for row in rows}
+    return [(arrived[row] - answered[row]) * 1000 for row in answered]
 
 
 def one_turn(pair, contender, rate, options):
@@ -109,14 +98,16 @@ def one_turn(pair, contender, rate, options):
     wait_for_slot(pair, contender.name)
     load = Load(pair.blue, rate, options.seconds * 5 // 4 + 2 * WARM_UP, options.scale)
     time.sleep(WARM_UP)
+    since = pair.green.sql("SELECT pg_current_wal_flush_lsn()")
     watch, own = CpuWatch(pair.blue, pair.green), contender.cpu()
-    latencies = probe(pair, contender, options.seconds)
+    answered = commit_probes(pair.blue, options.seconds)
     used = {"pgteal": round(contender.cpu() - own, 2), **watch.result()}
-    found = {"tps": load.result(), "cpu": used, "latencies": latencies}
+    tps = load.result()
     wait_for_slot(pair, contender.name)
+    latencies = latencies_of(pair, contender, answered, since)
     contender.stop(pair)
     compare(pair, [contender], f"{rate} transactions/s")
-    return found
+    return {"tps": tps, "cpu": used, "latencies": latencies}
 
 
 def percentile(values, share):
@@ -155,6 +146,7 @@ def measure(rate, options):
     with Pair(options.version) as pair:
         schema = workloads.tpcb(options.scale / 20).schema + PROBE_TABLE
         set_up(pair, schema, contenders)
+        pair.green.sql("CREATE EXTENSION pg_walinspect")
         turns = {c.name: [] for c in contenders}
         for turn in range(options.pairs):
             for contender in in_turns(contenders, turn):
@@ -170,7 +162,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=20, help="of one turn, about")
     parser.add_argument("--pairs", type=int, default=3, help="interleaved repetitions")
     parser.add_argument("--scale", type=int, default=20, help="of pgbench")
-    parser.add_argument("--version", type=int, default=17)
+    parser.add_argument("--version", type=int, default=17, help="15 or later")
     parser.add_argument("--json", metavar="FILE", help="write all figures")
     parser.add_argument("pgteal", nargs="*", help="further options of pgteal run, after --")
     options = parser.parse_args()

@@ -49,7 +49,7 @@ class Server:
         self.name, self.version, self.port, self.folder = name, version, port, folder
         self.data = os.path.join(folder, name)
         binary = bin_of(version)
-        subprocess.run([binary + "/initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
+        subprocess.run([binary + "/initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N",
                         "--locale=C.UTF-8"], check=True, stdout=subprocess.DEVNULL, preexec_fn=drop_root)
         with open(self.data + "/postgresql.conf", "a") as conf:
             for key, value in {**SETTINGS, "port": port, "unix_socket_directories": f"'{folder}'"}.items():
