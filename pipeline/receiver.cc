@@ -237,7 +237,9 @@ void Receiver::WakeBatcher() {
 }
 
 void Receiver::Wait(Step step) {
-  const auto deadline = std::min(feedback_.next_due(), Clock::now() + kLook);
+  auto deadline = Clock::now() + kLook;
+  // Before that blue gets no status, and one that stays due would keep this thread running.
+  if (is_streaming()) deadline = std::min(deadline, feedback_.next_due());
   if (step == Step::kBlocked) {
     wake_.Wait(deadline);
     return;

@@ -1,11 +1,26 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 
 #include "tests/integration/stream_test.h"
 
 namespace pgteal::tests {
 namespace {
+
+// No thread of the process runs or wants to.
+bool IsAsleep(pid_t pid) {
+  const std::filesystem::directory_iterator threads("/proc/" + std::to_string(pid) + "/task");
+  return std::all_of(begin(threads), end(threads), [](const auto& thread) {
+    std::ifstream file(thread.path() / "stat");
+    const std::string stat(std::istreambuf_iterator<char>(file), {});
+    const auto name_end = stat.rfind(") ");
+    return name_end != std::string::npos && stat[name_end + 2] == 'S';
+  });
+}
 
 class ReadAheadTest : public StreamTest {
  protected:
@@ -124,6 +139,30 @@ TEST_F(ReadAheadTest, IsEndedBySigtermAndByAKillAndLosesNothing) {
   process->Kill9();
   process->WaitExit();
   ASSERT_EQ(RunUntilCaughtUp(), 0) << Log();
+  EXPECT_TRUE(db_.Equal());
+}
+
+// A status that stayed due while nothing is streamed kept the receiver running, on a core that
+// green could have used.
+TEST_F(ReadAheadTest, SleepsWhileTheLastOfTheBacklogIsApplied) {
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  Write(1, 10);
+  green().Exec("BEGIN; LOCK TABLE t IN EXCLUSIVE MODE");
+  const auto process = Launch({"--read-ahead", "on", "--until-caught-up"});
+  Sql watcher(db_.GreenInfo());
+  ASSERT_TRUE(WaitUntil(
+      [&] { return watcher.Scalar("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted") == "t"; },
+      std::chrono::seconds(30)));
+  // Threads wake for a moment now and then.
+  int calm = 0;
+  EXPECT_TRUE(WaitUntil(
+      [&] {
+        calm = IsAsleep(process->pid()) ? calm + 1 : std::max(0, calm - 1);
+        return calm == 50;
+      },
+      std::chrono::seconds(20)));
+  green().Exec("COMMIT");
+  EXPECT_EQ(process->WaitExit(std::chrono::seconds(30)), 0) << process->Log();
   EXPECT_TRUE(db_.Equal());
 }
 
