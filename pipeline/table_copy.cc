@@ -174,6 +174,10 @@ void TableCopier::CopyPart(const CopyQueue::Entry& entry) {
   green_.Exec("BEGIN");
   Pump(entry, false);
   green_.Exec("COMMIT");
+  const auto& table = *entry.table;
+  const auto& pages = *entry.task.pages;
+  spdlog::debug("part of table {}.{} copied first_page={} end_page={}", table.schema, table.name,
+                pages.begin, pages.end ? std::to_string(*pages.end) : "none");
 }
 
 void TableCopier::Pump(const CopyQueue::Entry& entry, bool freeze) {
