@@ -13,6 +13,7 @@
 #include "pipeline/load_watch.h"
 #include "pipeline/read_only.h"
 #include "pipeline/sequence_copy.h"
+#include "pipeline/source_identity.h"
 #include "pipeline/table_state.h"
 
 namespace pgteal::pipeline {
@@ -122,15 +123,26 @@ void Load::Check() {
         deployment_, TargetSchemaOptions{.jobs = options_.jobs, .is_resumed = is_resumed_},
         supervisor_, progress_);
   }
-  if (const auto slot = pg::FindSlot(*blue_, deployment_.name); slot && slot->is_active) {
-    throw pg::Refused(fmt::format("another process streams from slot {}", deployment_.name),
-                      "Stop it first: this load and its stream must not overlap.");
-  }
+  CheckSlot();
   PreparePublication(*blue_, deployment_, options_.bootstrap);
   if (!is_resumed_ && options_.mode == CopyMode::kData) {
     plan_ = ReadPlan(*blue_, deployment_.name);
     MatchTarget(*green_, &plan_);
     RequireEmptyTables(*green_, plan_);
+  }
+}
+
+void Load::CheckSlot() {
+  const auto slot = pg::FindSlot(*blue_, deployment_.name);
+  if (is_resumed_ && !slot) {
+    throw pg::Refused(fmt::format("slot {} does not exist on blue", deployment_.name),
+                      "Somebody dropped it. Run `pgteal cleanup` and begin anew.");
+  }
+  if (!slot) return;
+  RequireKeptSlot(*slot);
+  if (slot->is_active) {
+    throw pg::Refused(fmt::format("another process streams from slot {}", deployment_.name),
+                      "Stop it first: this load and its stream must not overlap.");
   }
 }
 
@@ -151,10 +163,6 @@ std::optional<std::set<TableKey>> Load::Wanted() {
 void Load::OpenSnapshot() {
   const auto wanted = Wanted();
   const bool has_slot = pg::FindSlot(*blue_, deployment_.name).has_value();
-  if (is_resumed_ && !has_slot) {
-    throw pg::Refused(fmt::format("slot {} does not exist on blue", deployment_.name),
-                      "Somebody dropped it. Run `pgteal cleanup` and begin anew.");
-  }
   lock_ = std::make_unique<SourceLock>(deployment_.source, SessionOptions("lock"));
   bool is_temporary = has_slot;  // or it was made by an earlier attempt
   for (int attempt = 0; attempt < kSnapshotAttempts; ++attempt) {

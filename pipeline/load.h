@@ -57,6 +57,7 @@ class Load {
   pg::SessionOptions SessionOptions(const std::string& part);
   void Conduct();
   void Check();
+  void CheckSlot();
   std::optional<std::set<TableKey>> Wanted();
   void OpenSnapshot();
   bool TryOpenSnapshot(bool is_temporary, const std::optional<std::set<TableKey>>& wanted);

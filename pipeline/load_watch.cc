@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "applier/schema.h"
+#include "pg/catalog.h"
 #include "pg/error.h"
+#include "pipeline/source_identity.h"
 
 namespace pgteal::pipeline {
 namespace {
@@ -20,6 +23,7 @@ constexpr seconds kRetentionWarningInterval{60};
 constexpr double kWarnSeconds = 4 * 3600;
 
 std::string Hours(double seconds_left) {
+  if (seconds_left < 90) return fmt::format("{:.0f} seconds", seconds_left);
   if (seconds_left < 5400) return fmt::format("{:.0f} minutes", seconds_left / 60);
   return fmt::format("{:.1f} hours", seconds_left / 3600);
 }
@@ -33,20 +37,34 @@ void LoadWatch::Look(LoadProgress& progress) {
   const auto now = Clock::now();
   if (now < next_look_) return;
   next_look_ = now + kInterval;
+  const LoadPhase phase = progress.phase();  // before the servers are asked
   try {
     const auto session = SessionOptionsFor("watch", deployment_.name, nullptr);
     if (!blue_) blue_ = std::make_unique<pg::Connection>(deployment_.source, session);
     if (!green_) green_ = std::make_unique<pg::Connection>(deployment_.target, session);
+    RequireSlot(phase);
     WarnOfWaitingDdl();
     WarnOfRetention();
     PublishFigures(progress);
     LookAtBuilds(progress);
     if (applier::HasSchema(*green_)) writers_.Look(*green_);
+  } catch (const pg::Refused&) {
+    throw;
   } catch (const pg::Error& error) {
     spdlog::debug("the load is not watched for the moment: {}", error.what());
     blue_.reset();
     green_.reset();
   }
+}
+
+void LoadWatch::RequireSlot(LoadPhase phase) {
+  const auto slot = pg::FindSlot(*blue_, deployment_.name);
+  if (!slot && phase > LoadPhase::kSlot) {
+    throw pg::Refused(fmt::format("slot {} has been dropped on blue", deployment_.name),
+                      "What was committed since is in no stream. Run `pgteal cleanup` and begin "
+                      "anew.");
+  }
+  if (slot) RequireKeptSlot(*slot);
 }
 
 // They hold up everybody who comes after them.
@@ -86,13 +104,13 @@ void LoadWatch::WarnOfRetention() {
   last_retention_ = now;
   last_safe_bytes_ = safe;
   const bool is_near = row.Text(0, 0) != "reserved";
-  const double left = has_rate ? static_cast<double>(safe) / rate : 1e9;
+  const double left = has_rate ? std::max(0.0, static_cast<double>(safe) / rate) : 1e9;
   if ((!is_near && left > kWarnSeconds) || now < next_retention_warning_) return;
   next_retention_warning_ = now + kRetentionWarningInterval;
   spdlog::warn(
       "blue keeps {} MB of WAL for slot {} (wal_status {}) and gives up after {} MB more{}: raise "
       "max_slot_wal_keep_size on blue",
-      row.Int(0, 2) >> 20, deployment_.name, row.Text(0, 0), safe >> 20,
+      row.Int(0, 2) >> 20, deployment_.name, row.Text(0, 0), std::max<int64_t>(safe, 0) >> 20,
       has_rate ? ", at this rate in " + Hours(left) : "");
 }
 

@@ -14,16 +14,18 @@ namespace pgteal::pipeline {
 
 // Looks after both servers while a load runs, every few seconds: DDL on blue that waits behind our
 // locks, the WAL that the slot keeps back there, and the figures in pgteal.table_state. Warns, and
-// never ends a load. Main thread.
+// ends a load only when its slot is gone. Main thread.
 class LoadWatch {
  public:
   explicit LoadWatch(const Deployment& deployment);
 
-  // Also adds to `progress` what green says about its index builds.
+  // Also adds to `progress` what green says about its index builds. Throws Refused once blue has
+  // given up the slot: nothing could be streamed after the load.
   void Look(LoadProgress& progress);
 
  private:
   void WarnOfWaitingDdl();
+  void RequireSlot(LoadPhase phase);
   void WarnOfRetention();
   void PublishFigures(const LoadProgress& progress);
   void LookAtBuilds(LoadProgress& progress);

@@ -105,13 +105,7 @@ pg::Lsn Session::CheckSource() {
                                   slot->plugin, slot->database),
                       "Use another --name.");
   }
-  if (slot->wal_status == "lost" || !slot->invalidation_reason.empty()) {
-    throw pg::Refused(
-        fmt::format("slot {} was invalidated by blue ({}): WAL that green needs is gone",
-                    slot->name,
-                    slot->invalidation_reason.empty() ? "wal_removed" : slot->invalidation_reason),
-        "Raise max_slot_wal_keep_size on blue, run `pgteal cleanup` and begin anew.");
-  }
+  RequireKeptSlot(*slot);
   if (slot->confirmed_flush_lsn > progress->end_lsn) {
     throw pg::Refused(
         fmt::format("slot {} stands at {}, past green's progress {}: changes between would be lost",

@@ -33,4 +33,12 @@ void RequireKnownSource(pg::Connection& green, const std::string& deployment,
   }
 }
 
+void RequireKeptSlot(const pg::Slot& slot) {
+  if (slot.wal_status != "lost" && slot.invalidation_reason.empty()) return;
+  throw pg::Refused(
+      fmt::format("slot {} was invalidated by blue ({}): WAL that green needs is gone", slot.name,
+                  slot.invalidation_reason.empty() ? "wal_removed" : slot.invalidation_reason),
+      "Raise max_slot_wal_keep_size on blue, run `pgteal cleanup` and begin anew.");
+}
+
 }  // namespace pgteal::pipeline

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "pg/catalog.h"
 #include "pg/connection.h"
 #include "pg/replication.h"
 
@@ -12,6 +13,9 @@ namespace pgteal::pipeline {
 // same database, same timeline.
 void RequireKnownSource(pg::Connection& green, const std::string& deployment,
                         const pg::SystemIdentity& identity);
+
+// Throws Refused when blue has given up the slot: WAL that green needs is gone.
+void RequireKeptSlot(const pg::Slot& slot);
 
 }  // namespace pgteal::pipeline
 
