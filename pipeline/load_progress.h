@@ -29,7 +29,7 @@ struct TableProgress {
 // An index that green builds at this moment, by its pg_stat_progress_create_index.
 struct IndexBuild {
   std::string table;
-  std::string index;  // empty until the server has made it
+  std::string index;  // as SQL; empty when unknown
   std::string step;   // the server's words: "building index: scanning table"
   uint64_t done = 0;  // blocks or tuples of this step
   uint64_t total = 0;

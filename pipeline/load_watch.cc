@@ -126,10 +126,13 @@ void LoadWatch::PublishFigures(const LoadProgress& progress) {
 }
 
 void LoadWatch::LookAtBuilds(LoadProgress& progress) {
+  // An index that is being made is in nobody else's catalog yet: its name is in the statement.
   const auto rows = green_->Exec(
-      "SELECT coalesce(c.relname, ''), t.relname, p.phase, p.blocks_done, p.blocks_total,"
+      "SELECT coalesce(substring(a.query FROM"
+      " 'CREATE (?:UNIQUE )?INDEX (\"(?:[^\"]|\"\")+\"|[^ ]+) ON '), ''),"
+      " t.relname, p.phase, p.blocks_done, p.blocks_total,"
       " p.tuples_done, p.tuples_total FROM pg_stat_progress_create_index AS p"
-      " JOIN pg_class AS t ON t.oid = p.relid LEFT JOIN pg_class AS c ON c.oid = p.index_relid"
+      " JOIN pg_class AS t ON t.oid = p.relid LEFT JOIN pg_stat_activity AS a ON a.pid = p.pid"
       " WHERE p.datname = current_database() ORDER BY p.pid");
   std::vector<IndexBuild> builds;
   for (int i = 0; i < rows.rows(); ++i) {

@@ -1,14 +1,17 @@
 #include <malloc.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "pg/error.h"
 #include "tools/cli/exit_codes.h"
 #include "tools/cli/json_log.h"
+#include "tools/cli/terminal_log.h"
 #include "tools/cli/verbs.h"
 
 namespace {
@@ -27,7 +30,13 @@ const std::map<std::string, spdlog::level::level_enum> kLevels = {{"debug", spdl
 
 // Logs go to standard error; standard output belongs to what a verb reports.
 void SetUpLog(const LogOptions& options) {
-  auto logger = spdlog::stderr_color_mt("pgteal");
+  spdlog::sink_ptr sink;
+  if (isatty(STDERR_FILENO) == 1) {
+    sink = std::make_shared<pgteal::tools::TerminalLog>();
+  } else {
+    sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  }
+  auto logger = std::make_shared<spdlog::logger>("pgteal", sink);
   logger->set_level(options.level);
   if (options.format == "json") {
     logger->set_formatter(pgteal::tools::JsonLogFormatter());

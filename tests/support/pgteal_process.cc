@@ -22,12 +22,13 @@ std::vector<std::string> WithBinary(const std::vector<std::string>& args) {
 }  // namespace
 
 PgtealProcess::PgtealProcess(const std::vector<std::string>& args,
-                             const std::map<std::string, std::string>& env)
+                             const std::map<std::string, std::string>& env,
+                             const std::filesystem::path& log_path)
     : folder_("run"),
       process_(ProcessOptions{.argv = WithBinary(args),
                               .env = env,
                               .stdout_path = folder_ / "stdout",
-                              .stderr_path = folder_ / "stderr"}) {}
+                              .stderr_path = log_path.empty() ? folder_ / "stderr" : log_path}) {}
 
 PgtealProcess::~PgtealProcess() {
   if (!testing::Test::HasFailure()) return;

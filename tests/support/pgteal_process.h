@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -18,8 +19,10 @@ namespace pgteal::tests {
 // destructor.
 class PgtealProcess {
  public:
+  // `log_path`: for the log instead of a file of its own (a Terminal's).
   explicit PgtealProcess(const std::vector<std::string>& args,
-                         const std::map<std::string, std::string>& env = {});
+                         const std::map<std::string, std::string>& env = {},
+                         const std::filesystem::path& log_path = {});
   ~PgtealProcess();
   PgtealProcess(const PgtealProcess&) = delete;
   PgtealProcess& operator=(const PgtealProcess&) = delete;

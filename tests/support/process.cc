@@ -68,7 +68,7 @@ std::vector<std::string> MergedEnv(const std::map<std::string, std::string>& ext
 
 int OpenOutput(const std::filesystem::path& path) {
   const char* name = path.empty() ? "/dev/null" : path.c_str();
-  const int fd = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  const int fd = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
   if (fd < 0) ThrowErrno(errno, std::string("open ") + name);
   return fd;
 }

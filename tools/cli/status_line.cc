@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <cstdio>
 #include <iterator>
 
 namespace pgteal::tools {
@@ -14,12 +13,12 @@ constexpr std::chrono::milliseconds kTerminalInterval{500};
 }  // namespace
 
 StatusLine::StatusLine(bool is_terminal, std::chrono::milliseconds log_interval)
-    : is_terminal_(is_terminal),
+    : terminal_(is_terminal ? TerminalLog::Find() : nullptr),
       interval_(is_terminal ? kTerminalInterval : log_interval),
       last_shown_(Clock::now()) {}
 
 StatusLine::~StatusLine() {
-  if (has_line_) std::fputc('\n', stderr);
+  if (terminal_) terminal_->Leave();
 }
 
 double StatusLine::SecondsIfDue() const {
@@ -29,13 +28,11 @@ double StatusLine::SecondsIfDue() const {
 
 void StatusLine::Show(const std::string& text) {
   last_shown_ = Clock::now();
-  if (!is_terminal_) {
+  if (terminal_) {
+    terminal_->Show({text});
+  } else {
     spdlog::info("{}", text);
-    return;
   }
-  std::fprintf(stderr, "\r\033[K%s", text.c_str());
-  std::fflush(stderr);
-  has_line_ = true;
 }
 
 std::string BytesText(uint64_t bytes) {

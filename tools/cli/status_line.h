@@ -3,7 +3,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
+
+#include "tools/cli/terminal_log.h"
 
 namespace pgteal::tools {
 
@@ -14,7 +17,7 @@ class StatusLine {
   using Clock = std::chrono::steady_clock;
 
   StatusLine(bool is_terminal, std::chrono::milliseconds log_interval);
-  // Leaves the cursor on a fresh line.
+  // What was shown last stays on the terminal.
   ~StatusLine();
   StatusLine(const StatusLine&) = delete;
   StatusLine& operator=(const StatusLine&) = delete;
@@ -24,10 +27,9 @@ class StatusLine {
   void Show(const std::string& text);
 
  private:
-  const bool is_terminal_;
+  const std::shared_ptr<TerminalLog> terminal_;  // null: log lines
   const std::chrono::milliseconds interval_;
   Clock::time_point last_shown_;
-  bool has_line_ = false;
 };
 
 // "1.5MB"

@@ -4,28 +4,40 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <cstdio>
 
 namespace pgteal::tools {
 namespace {
 
 constexpr std::chrono::milliseconds kTerminalInterval{250};
 constexpr size_t kBarsMax = 12;
-constexpr int kBarWidth = 24;
+// Columns from which on names and bars are drawn in full.
+constexpr size_t kWideColumns = 110;
 
 double Megabytes(uint64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
 std::string Bar(const std::string& name, uint64_t done, uint64_t total) {
+  const bool is_wide = TerminalLog::columns() >= kWideColumns;
+  const int name_width = is_wide ? 40 : 22;
+  const int width = is_wide ? 24 : 12;
   const double share =
       std::min(0.99, static_cast<double>(done) / static_cast<double>(std::max<uint64_t>(total, 1)));
-  const int full = static_cast<int>(share * kBarWidth);
-  return fmt::format("{:<40.40} [{:#<{}}{: <{}}] {:3.0f}%", name, "", full, "", kBarWidth - full,
-                     share * 100);
+  const int full = static_cast<int>(share * width);
+  return fmt::format("{:<{}.{}} [{:#<{}}{: <{}}] {:3.0f}%", name, name_width, name_width, "", full,
+                     "", width - full, share * 100);
 }
 
-std::string Bar(const pipeline::TableProgress& table) {
-  return fmt::format("{} {:.0f} MB {} rows", Bar(table.name, table.bytes.load(), table.bytes_total),
-                     Megabytes(table.bytes.load()), table.rows.load());
+// " 12.5 MB/s eta_s=20", as far as they are known.
+std::string Pace(uint64_t bytes, double seconds, uint64_t bytes_left) {
+  const double rate = static_cast<double>(bytes) / seconds;
+  std::string text = fmt::format(" MB/s={:.1f}", rate / (1 << 20));
+  if (rate > 0 && bytes_left > 0) {
+    text += fmt::format(" eta_s={:.0f}", static_cast<double>(bytes_left) / rate);
+  }
+  return text;
+}
+
+uint64_t BytesLeft(const pipeline::TableProgress& table) {
+  return table.bytes_total - std::min(table.bytes_total, table.bytes.load());
 }
 
 std::string Bar(const pipeline::IndexBuild& build) {
@@ -36,11 +48,12 @@ std::string Bar(const pipeline::IndexBuild& build) {
 }  // namespace
 
 LoadView::LoadView(bool is_terminal, std::chrono::milliseconds log_interval)
-    : is_terminal_(is_terminal),
+    : terminal_(is_terminal ? TerminalLog::Find() : nullptr),
       interval_(is_terminal ? kTerminalInterval : log_interval),
       last_shown_(Clock::now()) {}
 
 LoadView::~LoadView() {
+  if (terminal_) terminal_->Show({});
   for (const auto& phase : phases_) spdlog::info("load: {}", phase);
 }
 
@@ -56,8 +69,8 @@ void LoadView::Show(const pipeline::LoadProgress& progress) {
   if (now - last_shown_ < interval_) return;
   const auto lines = Lines(progress, std::chrono::duration<double>(now - last_shown_).count());
   last_shown_ = now;
-  if (is_terminal_) {
-    Draw(lines);
+  if (terminal_) {
+    terminal_->Show(lines);
   } else {
     spdlog::info("{}", lines.front());
   }
@@ -74,18 +87,19 @@ std::vector<std::string> LoadView::Lines(const pipeline::LoadProgress& progress,
     bytes += table->bytes.load();
     done += table->is_done.load() ? 1 : 0;
     if (table->is_done.load()) continue;
-    left += table->bytes_total - std::min(table->bytes_total, table->bytes.load());
-    if (table->is_started.load() && bars.size() < kBarsMax) bars.push_back(Bar(*table));
+    left += BytesLeft(*table);
+    if (terminal_ && table->is_started.load() && bars.size() < kBarsMax) {
+      bars.push_back(TableBar(*table, seconds));
+    }
   }
-  const double rate = static_cast<double>(bytes - std::min(bytes, last_bytes_)) / seconds;
-  last_bytes_ = bytes;
   std::string line = fmt::format("load phase={}", pipeline::PhaseName(progress.phase()));
   if (!tables.empty()) {
-    line += fmt::format(" tables={}/{} MB={:.0f} MB/s={:.1f}", done, tables.size(),
-                        Megabytes(bytes), rate / (1 << 20));
-    if (rate > 0 && left > 0)
-      line += fmt::format(" eta_s={:.0f}", static_cast<double>(left) / rate);
+    line += fmt::format(" tables={}/{} MB={:.0f}", done, tables.size(), Megabytes(bytes));
+    if (progress.phase() == pipeline::LoadPhase::kCopy) {
+      line += Pace(bytes - std::min(bytes, last_bytes_), seconds, left);
+    }
   }
+  last_bytes_ = bytes;
   if (progress.indexes_total.load() > 0) {
     line +=
         fmt::format(" indexes={}/{}", progress.indexes_done.load(), progress.indexes_total.load());
@@ -95,11 +109,13 @@ std::vector<std::string> LoadView::Lines(const pipeline::LoadProgress& progress,
   return bars;
 }
 
-void LoadView::Draw(const std::vector<std::string>& lines) {
-  if (drawn_ > 0) std::fprintf(stderr, "\033[%zuA\033[J", drawn_);
-  for (const auto& line : lines) std::fprintf(stderr, "%s\n", line.c_str());
-  std::fflush(stderr);
-  drawn_ = lines.size();
+std::string LoadView::TableBar(const pipeline::TableProgress& table, double seconds) {
+  const uint64_t bytes = table.bytes.load();
+  uint64_t& last = last_table_bytes_[&table];
+  const uint64_t more = bytes - std::min(bytes, last);
+  last = bytes;
+  return fmt::format("{}{} MB={:.0f} rows={}", Bar(table.name, bytes, table.bytes_total),
+                     Pace(more, seconds, BytesLeft(table)), Megabytes(bytes), table.rows.load());
 }
 
 }  // namespace pgteal::tools
