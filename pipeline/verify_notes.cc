@@ -38,16 +38,29 @@ SELECT n.nspname, c.relname, x.relname FROM pg_index AS i
   JOIN pg_class AS c ON c.oid = i.indrelid JOIN pg_class AS x ON x.oid = i.indexrelid
   JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE NOT i.indisvalid)";
 
-// The replica role switches off the check of these when rows are applied.
+// The replica role switches off the check of these when rows are applied. The last three columns:
+// of constraints that exclude by operators of their own, what is compared, how, and of which rows.
 constexpr const char* kDeferrableSql = R"(
 SELECT n.nspname, c.relname, k.conname, c.relkind = 'p',
        (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY u.place)
           FROM unnest(k.conkey) WITH ORDINALITY AS u(attnum, place)
           JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = u.attnum),
-       coalesce(to_jsonb(i)->>'indnullsnotdistinct', 'false') = 'true'
+       coalesce(to_jsonb(i)->>'indnullsnotdistinct', 'false') = 'true',
+       e.parts, e.meets, pg_get_expr(i.indpred, i.indrelid)
   FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.conrelid
   JOIN pg_namespace AS n ON n.oid = c.relnamespace JOIN pg_index AS i ON i.indexrelid = k.conindid
- WHERE k.contype IN ('p', 'u') AND k.condeferrable)";
+ CROSS JOIN LATERAL (
+       SELECT string_agg(format('%s%s AS x%s', pg_get_indexdef(i.indexrelid, u.place::int, false),
+                                ' COLLATE ' || l.collation, u.place), ', ') AS parts,
+              string_agg(format('a.x%s OPERATOR(%I.%s) b.x%s', u.place, m.nspname, o.oprname,
+                                u.place), ' AND ') AS meets
+         FROM unnest(k.conexclop) WITH ORDINALITY AS u(operator, place)
+         JOIN pg_operator AS o ON o.oid = u.operator
+         JOIN pg_namespace AS m ON m.oid = o.oprnamespace
+         LEFT JOIN (SELECT y.oid, format('%I.%I', z.nspname, y.collname) AS collation
+                      FROM pg_collation AS y JOIN pg_namespace AS z ON z.oid = y.collnamespace) AS l
+                ON l.oid = i.indcollation[u.place::int - 1]) AS e
+ WHERE k.contype IN ('p', 'u', 'x') AND k.condeferrable)";
 
 // Their numbers, and where all can be read cheaply their contents.
 constexpr const char* kLargeObjectsSql = R"(
@@ -140,17 +153,38 @@ class Search {
     NoteNames("invalid indexes on " + names_.green, invalid);
   }
 
+  // Of a row of kDeferrableSql.
+  static std::string From(const pg::Result& rows, int row) {
+    return fmt::format("{}{}", rows.Bool(row, 3) ? "" : "ONLY ",
+                       pg::QuoteQualified(rows.Text(row, 0), rows.Text(row, 1)));
+  }
+
+  // Returns a row if two of the table have the same values.
+  static std::string DoubledSql(const pg::Result& rows, int row) {
+    const std::string columns = rows.String(row, 4);
+    const std::string not_null =
+        rows.Bool(row, 5) ? "" : fmt::format(" WHERE ROW({}) IS NOT NULL", columns);
+    return fmt::format("SELECT FROM {}{} GROUP BY {} HAVING count(*) > 1 LIMIT 1", From(rows, row),
+                       not_null, columns);
+  }
+
+  // Returns a row if two of the table exclude each other. The constraint's own index finds them.
+  static std::string MeetingSql(const pg::Result& rows, int row) {
+    const std::string values =
+        fmt::format("(SELECT tableoid AS part, ctid AS place, {} FROM {} WHERE {})",
+                    rows.Text(row, 6), From(rows, row),
+                    rows.IsNull(row, 8) ? "true" : rows.Text(row, 8));
+    return fmt::format(
+        "SELECT FROM {0} AS a JOIN {0} AS b ON {1}"
+        " WHERE (a.part, a.place) IS DISTINCT FROM (b.part, b.place) LIMIT 1",
+        values, rows.Text(row, 7));
+  }
+
   void TestDeferrable() {
     const auto rows = green_.Exec(kDeferrableSql);
     for (int i = 0; i < rows.rows(); ++i) {
       if (!IsCompared(rows, i)) continue;
-      const std::string columns = rows.String(i, 4);
-      const std::string not_null =
-          rows.Bool(i, 5) ? "" : fmt::format(" WHERE ROW({}) IS NOT NULL", columns);
-      const auto doubled = green_.Exec(
-          fmt::format("SELECT FROM {}{}{} GROUP BY {} HAVING count(*) > 1 LIMIT 1",
-                      rows.Bool(i, 3) ? "" : "ONLY ",
-                      pg::QuoteQualified(rows.Text(i, 0), rows.Text(i, 1)), not_null, columns));
+      const auto doubled = green_.Exec(rows.IsNull(i, 6) ? DoubledSql(rows, i) : MeetingSql(rows, i));
       if (doubled.is_empty()) continue;
       findings_.faults.push_back(fmt::format("constraint {} of {} does not hold on {}",
                                              rows.Text(i, 2), Qualified(rows, i), names_.green));
