@@ -4,7 +4,6 @@
 #include <string>
 
 #include "tests/integration/verify_test.h"
-#include "tests/support/workload.h"
 
 namespace pgteal::tests {
 namespace {
@@ -14,27 +13,6 @@ using testing::HasSubstr;
 using testing::UnorderedElementsAre;
 
 class VerifyVerb : public VerifyTest {};
-
-TEST_F(VerifyVerb, FindsNothingAgainAndAgainUnderLoad) {
-  Workload::CreateTables(db_);
-  Start();
-  Workload workload(
-      db_.BlueInfo(),
-      {.sessions = 6, .transactions_max = 200'000, .pace = std::chrono::milliseconds(4)});
-  ASSERT_TRUE(WaitUntil([&] { return workload.committed() > 200; }, std::chrono::seconds(30)));
-  std::string last_lsn;
-  for (int i = 0; i < 6; ++i) {
-    const Json report = Verify(0);
-    EXPECT_TRUE(report.at("equal").get<bool>()) << report.dump(2);
-    EXPECT_NE(report.at("lsn").get<std::string>(), last_lsn);
-    std::printf("paused_ms %d took_ms %d\n", report.at("paused_ms").get<int>(),
-                report.at("took_ms").get<int>());
-    last_lsn = report.at("lsn").get<std::string>();
-  }
-  EXPECT_FALSE(workload.is_finished()) << "there was no load any more";
-  workload.Stop();
-  ExpectCaughtUpAndEqual();
-}
 
 TEST_F(VerifyVerb, NamesWhatIsMissingExtraAndDifferentByItsKey) {
   ExecBoth(
@@ -66,92 +44,6 @@ TEST_F(VerifyVerb, BringsGreenUpToBlueItselfWhenNoRunStreams) {
   // And a later run resumes.
   blue().Exec("UPDATE t SET v = 5 WHERE id = 77");
   ExpectApplied();
-}
-
-// What a verify that is stopped in the middle of a hold looks like to the stream.
-TEST_F(VerifyVerb, AHoldEndsWithTheSessionThatAskedForIt) {
-  ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
-  ASSERT_NO_FATAL_FAILURE(Bootstrap());
-  Start();
-  {
-    Sql asker(db_.GreenInfo());
-    asker.Exec("SET default_transaction_read_only = off");
-    const std::string id = asker.Scalar(
-        "WITH r AS (INSERT INTO pgteal.request (deployment, kind) VALUES ('pgteal', 'hold')"
-        " RETURNING id), l AS MATERIALIZED (SELECT id, pg_advisory_lock(1885823333, id) FROM r)"
-        " SELECT id FROM l WHERE pg_advisory_lock IS NOT NULL");
-    ASSERT_TRUE(WaitUntil(
-        [&] {
-          return green().Scalar("SELECT state FROM pgteal.request WHERE id = " + id) == "held";
-        },
-        std::chrono::seconds(10)));
-    blue().Exec("INSERT INTO t VALUES (1)");
-    const std::string lsn = blue().Scalar("SELECT pg_current_wal_lsn()");
-    ASSERT_TRUE(WaitUntil(
-        [&] {
-          return blue().Scalar("SELECT write_lsn >= '" + lsn +
-                               "' FROM pg_stat_replication WHERE application_name ~ 'stream'") ==
-                 "t";
-        },
-        std::chrono::seconds(10)));
-    EXPECT_EQ(green().Scalar("SELECT count(*) FROM t"), "0") << "held, but applied";
-  }
-  ExpectCaughtUpAndEqual();
-  EXPECT_EQ(green().Scalar("SELECT count(*) FROM pgteal.request"), "0");
-}
-
-TEST_F(VerifyVerb, KilledAtAnyMomentItLeavesAStreamThatGoesOn) {
-  Workload::CreateTables(db_);
-  Start();
-  Workload workload(db_.BlueInfo(), {.sessions = 3});
-  for (int i = 0; i < 12; ++i) {
-    const auto verify = LaunchVerify();
-    static_cast<void>(verify->WaitExit(std::chrono::milliseconds(60 * i)));
-    verify->Kill9();
-  }
-  workload.Stop();
-  ExpectCaughtUpAndEqual();
-  Verify(0);
-  EXPECT_EQ(blue().Scalar("SELECT count(*) FROM pg_replication_slots WHERE database ="
-                          " current_database()"),
-            "1");
-}
-
-TEST_F(VerifyVerb, WaitsForLongWritersWithoutHoldingTheStream) {
-  ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
-  ASSERT_NO_FATAL_FAILURE(Bootstrap());
-  Start();
-  Sql writer(db_.BlueInfo() + " application_name=batch_job");
-  writer.Exec("BEGIN; INSERT INTO t VALUES (1)");
-  const auto verify = LaunchVerify();
-  ASSERT_TRUE(verify->WaitForLog("batch_job")) << verify->Log();
-  blue().Exec("INSERT INTO t VALUES (2)");
-  EXPECT_TRUE(WaitUntil([&] { return green().Scalar("SELECT count(*) FROM t") == "1"; },
-                        std::chrono::seconds(10)));
-  EXPECT_TRUE(verify->IsRunning());
-  writer.Exec("COMMIT");
-  EXPECT_EQ(verify->WaitExit(), 0) << verify->Log();
-  EXPECT_EQ(Json::parse(verify->Stdout()).at("rows"), 2);
-}
-
-TEST_F(VerifyVerb, ATableEmptiedOrRewrittenMeanwhileIsComparedOnceMore) {
-  ExecBoth(
-      "CREATE TABLE large (id int PRIMARY KEY, v text); CREATE TABLE small (id int PRIMARY KEY);"
-      "CREATE TABLE altered (id int PRIMARY KEY, n int);"
-      "INSERT INTO large SELECT g, repeat(md5(g::text), 30) FROM generate_series(1, 8000) AS g;"
-      "INSERT INTO small SELECT generate_series(1, 100);"
-      "INSERT INTO altered SELECT g, g FROM generate_series(1, 100) AS g");
-  ASSERT_NO_FATAL_FAILURE(Bootstrap());
-  Start();
-  const auto verify = LaunchVerify({"--jobs", "1", "--max-rate", "2"});
-  ASSERT_TRUE(verify->WaitForLog("snapshots of blue and green")) << verify->Log();
-  blue().Exec("TRUNCATE small; INSERT INTO small VALUES (7)");
-  ExecBoth("ALTER TABLE altered ALTER COLUMN n TYPE bigint");
-  ASSERT_EQ(verify->WaitExit(), 0) << verify->Stdout() << verify->Log();
-  const Json report = Json::parse(verify->Stdout());
-  EXPECT_NE(Table(report, "small").at("lsn"), Table(report, "large").at("lsn"));
-  EXPECT_NE(Table(report, "altered").at("lsn"), Table(report, "large").at("lsn"));
-  EXPECT_EQ(Table(report, "small").at("blue_rows"), 1);
 }
 
 TEST_F(VerifyVerb, ComparesByNameAndValueWhereTheTablesAreNotAlike) {
@@ -205,6 +97,34 @@ TEST_F(VerifyVerb, ComparesByNameAndValueWhereTheTablesAreNotAlike) {
               ElementsAre(R"(different{"a.b":"1"}["WHERE "])"));
   EXPECT_EQ(Verify(4, {"--repair"}).at("repair").at("repaired"), 5);
   Verify(0);
+}
+
+TEST_F(VerifyVerb, SettingsAndCollationsOfASideMakeNoDifference) {
+  const std::string columns =
+      ", id int, ts timestamptz, d date, i interval, f float8, r real, b bytea, n numeric, a int[],"
+      " x xml, PRIMARY KEY (k, id)); ";
+  blue().Exec("CREATE TABLE t (k text COLLATE \"C\"" + columns);
+  green().Exec("CREATE TABLE t (k text COLLATE \"en-US-x-icu\"" + columns);
+  ExecBoth(
+      "INSERT INTO t SELECT k, g, '2024-02-03 04:05:06.7+02', '2024-02-03', '-1 day 2:03:04', 0.1,"
+      " 0.1, '\\x00ff5c', 1.10, '{1,NULL}', '<a/>' FROM unnest('{a,B,ä,Z,a-b,ab,\"\"}'::text[])"
+      " AS k, generate_series(1, 200) AS g");
+  for (const char* setting :
+       {"DateStyle = 'SQL, DMY'", "IntervalStyle = 'iso_8601'", "extra_float_digits = -15",
+        "bytea_output = 'escape'", "TimeZone = 'Asia/Kolkata'", "search_path = 'nowhere'",
+        "array_nulls = off", "xmloption = 'document'", "standard_conforming_strings = off",
+        "default_transaction_isolation = 'serializable'"}) {
+    green().Exec("ALTER DATABASE " + db_.name() + " SET " + setting);
+  }
+  Sql plain(db_.GreenInfo());
+  EXPECT_EQ(
+      plain.Scalar("SELECT ts || ' ' || f || ' ' || b FROM public.t WHERE k = 'B' AND id = 1"),
+      "03/02/2024 07:35:06.7 IST 0.1 \\000\\377\\\\");
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  blue().Exec("INSERT INTO t SELECT 'é', id, ts, d, i, f, r, b, n, a, x FROM t WHERE k = 'B'");
+  EXPECT_EQ(Table(Verify(0), "t").at("green_rows"), 1600);
+  green().Exec("UPDATE t SET f = 0.10000000000000002 WHERE k = 'ä' AND id = 3");
+  EXPECT_THAT(Differences(Verify(4), "t"), ElementsAre(R"(different{"id":"3","k":"ä"}["f"])"));
 }
 
 TEST_F(VerifyVerb, ComparesWhatIsPublishedOnly) {
@@ -288,6 +208,35 @@ TEST_F(VerifyVerb, RepairsWhatNobodyTouchedAndNothingElse) {
                            " FROM pgteal.event WHERE kind = 'verify'"),
             "0 100 0");
   ExpectCaughtUpAndEqual();
+}
+
+// Green's table `gate` is locked, so that the comparison waits between its snapshots and its reads.
+TEST_F(VerifyVerb, ARowThatTheStreamTouchedSinceIsNotRepaired) {
+  ExecBoth(
+      "CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE gate (id int PRIMARY KEY);"
+      "INSERT INTO t SELECT g, 'v' FROM generate_series(1, 100) AS g");
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  Start();
+  green().Exec(
+      "UPDATE t SET v = 'planted' WHERE id IN (5, 6, 7); DELETE FROM t WHERE id IN (8, 9);"
+      "INSERT INTO t VALUES (1000, 'extra'), (1001, 'extra')");
+  Sql gate = db_.GreenWriter();
+  gate.Exec("BEGIN; LOCK TABLE gate IN ACCESS EXCLUSIVE MODE");
+  const auto verify = LaunchVerify({"--repair"});
+  ASSERT_TRUE(verify->WaitForLog("snapshots of blue and green")) << verify->Log();
+  blue().Exec("UPDATE t SET v = 'new' WHERE id = 5; DELETE FROM t WHERE id = 7");
+  ASSERT_TRUE(WaitUntil(
+      [&] { return green().Query("SELECT v FROM t WHERE id IN (5, 7)") == Rows{{"new"}}; },
+      std::chrono::seconds(30)));
+  gate.Exec("COMMIT");
+  ASSERT_EQ(verify->WaitExit(), 4) << verify->Stdout() << verify->Log();
+  const Json report = Json::parse(verify->Stdout());
+  EXPECT_EQ(report.at("differences"), 7);
+  EXPECT_EQ(report.at("repair").at("touched"), 2) << report.dump(2);
+  EXPECT_EQ(report.at("repair").at("repaired"), 5);
+  EXPECT_EQ(report.at("repair").at("failures"), Json::array());
+  Verify(0);
+  EXPECT_EQ(blue().Scalar("SELECT count(*) FROM t"), green().Scalar("SELECT count(*) FROM t"));
 }
 
 TEST_F(VerifyVerb, RefusesWhatCannotBeComparedAndEndsCleanly) {
