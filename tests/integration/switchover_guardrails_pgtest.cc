@@ -121,6 +121,13 @@ TEST_F(GuardrailTest, VerifyAsksForAFreshComparisonThatFoundNothing) {
   EXPECT_EQ(Turn({"--verify"}), 3) << Log();
   EXPECT_THAT(Log(), testing::HasSubstr("found differences"));
   db_.green().Exec("DELETE FROM ledger");
+  EXPECT_EQ(Pgteal({"verify", "--include-table", "ledger"}), 0) << Log();
+  EXPECT_EQ(Turn({"--verify"}), 3) << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("left tables out"));
+  EXPECT_EQ(Pgteal({"verify"}), 0) << Log();
+  db_.green().Exec("UPDATE pgteal.event SET at = at - interval '25 hours' WHERE kind = 'verify'");
+  EXPECT_EQ(Turn({"--verify"}), 3) << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("the last `pgteal verify` is 25 hours old"));
   EXPECT_EQ(Pgteal({"verify"}), 0) << Log();
   EXPECT_EQ(Turn({"--verify"}), 0) << Log();
 }
