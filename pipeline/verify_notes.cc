@@ -170,10 +170,9 @@ class Search {
 
   // Returns a row if two of the table exclude each other. The constraint's own index finds them.
   static std::string MeetingSql(const pg::Result& rows, int row) {
-    const std::string values =
-        fmt::format("(SELECT tableoid AS part, ctid AS place, {} FROM {} WHERE {})",
-                    rows.Text(row, 6), From(rows, row),
-                    rows.IsNull(row, 8) ? "true" : rows.Text(row, 8));
+    const std::string values = fmt::format(
+        "(SELECT tableoid AS part, ctid AS place, {} FROM {} WHERE {})", rows.Text(row, 6),
+        From(rows, row), rows.IsNull(row, 8) ? "true" : rows.Text(row, 8));
     return fmt::format(
         "SELECT FROM {0} AS a JOIN {0} AS b ON {1}"
         " WHERE (a.part, a.place) IS DISTINCT FROM (b.part, b.place) LIMIT 1",
@@ -184,7 +183,8 @@ class Search {
     const auto rows = green_.Exec(kDeferrableSql);
     for (int i = 0; i < rows.rows(); ++i) {
       if (!IsCompared(rows, i)) continue;
-      const auto doubled = green_.Exec(rows.IsNull(i, 6) ? DoubledSql(rows, i) : MeetingSql(rows, i));
+      const auto doubled =
+          green_.Exec(rows.IsNull(i, 6) ? DoubledSql(rows, i) : MeetingSql(rows, i));
       if (doubled.is_empty()) continue;
       findings_.faults.push_back(fmt::format("constraint {} of {} does not hold on {}",
                                              rows.Text(i, 2), Qualified(rows, i), names_.green));
