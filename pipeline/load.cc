@@ -187,11 +187,7 @@ bool Load::TryOpenSnapshot(bool is_temporary, const std::optional<std::set<Table
   point_ = SnapshotPoint{.snapshot = created.snapshot, .lsn = created.consistent_point};
   lock_->Import(point_->snapshot);
   plan_ = ReadPlan(lock_->session(), deployment_.name);
-  if (wanted) {
-    std::erase_if(plan_, [&](const PlannedTable& table) {
-      return !wanted->contains({table.schema, table.name});
-    });
-  }
+  if (wanted) NarrowPlan(*green_, deployment_.name, *wanted, &plan_);
   return lock_->Covers(plan_);
 }
 

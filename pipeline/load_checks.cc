@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <set>
+#include <utility>
 
 #include "pg/catalog.h"
 #include "pg/error.h"
@@ -140,6 +141,24 @@ void RequireEmptyTables(pg::Connection& green, const std::vector<PlannedTable>& 
   if (filled.empty()) return;
   throw pg::Refused("tables on green hold rows that pgteal did not write: " + Join(filled),
                     "Empty them, or use --copy none if green holds blue's rows already.");
+}
+
+void NarrowPlan(pg::Connection& green, const std::string& deployment,
+                const std::set<TableKey>& wanted, std::vector<PlannedTable>* plan) {
+  const auto states = ReadTableStates(green, deployment);
+  std::vector<PlannedTable> copied;
+  std::vector<PlannedTable> narrow;
+  for (auto& table : *plan) {
+    const TableKey key{table.schema, table.name};
+    const auto state = states.find(key);
+    if (wanted.contains(key)) {
+      narrow.push_back(std::move(table));
+    } else if (state != states.end() && state->second.phase == "copied") {
+      copied.push_back(std::move(table));
+    }
+  }
+  MatchTarget(green, &copied);
+  *plan = std::move(narrow);
 }
 
 std::vector<std::string> NotCopied(pg::Connection& blue, const std::string& publication) {

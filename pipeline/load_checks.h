@@ -1,12 +1,14 @@
 #ifndef PGTEAL_PIPELINE_LOAD_CHECKS_H_
 #define PGTEAL_PIPELINE_LOAD_CHECKS_H_
 
+#include <set>
 #include <string>
 #include <vector>
 
 #include "pg/connection.h"
 #include "pipeline/copy_plan.h"
 #include "pipeline/schema_dump.h"
+#include "pipeline/table_state.h"
 
 namespace pgteal::pipeline {
 
@@ -20,6 +22,11 @@ void RequireRolesAndExtensions(pg::Connection& blue, pg::Connection& green,
                                const DumpOptions& options);
 // For --copy data: tables without rows.
 void RequireEmptyTables(pg::Connection& green, const std::vector<PlannedTable>& plan);
+
+// Leaves only `wanted` tables in a plan. Green must have the columns of those that an interrupted
+// load has copied: one that blue got since would go unnoticed until a row changes.
+void NarrowPlan(pg::Connection& green, const std::string& deployment,
+                const std::set<TableKey>& wanted, std::vector<PlannedTable>* plan);
 
 // What blue has and no logical copy carries, as sentences: unlogged and foreign tables, tables that
 // are not published, tables of extensions, subscriptions.

@@ -8,6 +8,43 @@
 #include "pipeline/table_state.h"
 
 namespace pgteal::pipeline {
+namespace {
+
+// Foreign keys of ordinary tables that are checked on blue and not yet on green.
+void ValidateKeys(pg::Connection& blue, pg::Connection& green) {
+  constexpr const char* kKeysSql =
+      "SELECT format('ALTER TABLE ONLY %I.%I VALIDATE CONSTRAINT %I', n.nspname, c.relname,"
+      " k.conname) FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.conrelid"
+      " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+      " WHERE k.contype = 'f' AND c.relkind = 'r' AND k.convalidated = $1";
+  std::set<std::string> checked;
+  const auto on_blue = blue.Exec(kKeysSql, {"t"});
+  for (int i = 0; i < on_blue.rows(); ++i) checked.insert(on_blue.String(i, 0));
+  const auto on_green = green.Exec(kKeysSql, {"f"});
+  for (int i = 0; i < on_green.rows(); ++i) {
+    if (checked.contains(on_green.String(i, 0))) green.Exec(on_green.String(i, 0));
+  }
+}
+
+// Those of partitioned tables, which cannot be there without being checked.
+void AddMissingKeys(pg::Connection& blue, pg::Connection& green) {
+  constexpr const char* kKeysSql =
+      "SELECT format('ALTER TABLE %I.%I ADD CONSTRAINT %I ', n.nspname, c.relname, k.conname),"
+      " pg_get_constraintdef(k.oid)"
+      " FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.conrelid"
+      " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+      " WHERE k.contype = 'f' AND c.relkind = 'p' AND k.conparentid = 0 ORDER BY 1";
+  std::set<std::string> there;
+  const auto on_green = green.Exec(kKeysSql);
+  for (int i = 0; i < on_green.rows(); ++i) there.insert(on_green.String(i, 0));
+  const auto on_blue = blue.Exec(kKeysSql);
+  for (int i = 0; i < on_blue.rows(); ++i) {
+    const std::string add = on_blue.String(i, 0);
+    if (!there.contains(add)) green.Exec(add + on_blue.String(i, 1));
+  }
+}
+
+}  // namespace
 
 LoadState FindLoadState(const Deployment& deployment, const pg::SessionOptions& session) {
   pg::Connection green(deployment.target, session);
@@ -26,20 +63,10 @@ pg::Lsn CatchUpGoal(const Deployment& deployment, const pg::SessionOptions& sess
 }
 
 void FinishCatchUp(const Deployment& deployment, const pg::SessionOptions& session) {
-  constexpr const char* kKeysSql =
-      "SELECT format('ALTER TABLE ONLY %I.%I VALIDATE CONSTRAINT %I', n.nspname, c.relname,"
-      " k.conname) FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.conrelid"
-      " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
-      " WHERE k.contype = 'f' AND c.relkind = 'r' AND k.convalidated = $1";
   pg::Connection blue(deployment.source, session);
   pg::Connection green(deployment.target, session);
-  std::set<std::string> checked;
-  const auto on_blue = blue.Exec(kKeysSql, {"t"});
-  for (int i = 0; i < on_blue.rows(); ++i) checked.insert(on_blue.String(i, 0));
-  const auto on_green = green.Exec(kKeysSql, {"f"});
-  for (int i = 0; i < on_green.rows(); ++i) {
-    if (checked.contains(on_green.String(i, 0))) green.Exec(on_green.String(i, 0));
-  }
+  ValidateKeys(blue, green);
+  AddMissingKeys(blue, green);
   SetDeploymentState(green, deployment.name, "streaming");
   spdlog::info("foreign keys checked on green");
 }

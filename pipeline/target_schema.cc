@@ -105,8 +105,16 @@ void TargetSchema::Build(BuildQueue& builds) const {
 }
 
 bool TargetSchema::AddConstraints(const PostDataPlan& plan, bool has_one_snapshot) {
-  ExecuteAll(plan.constraints);
   std::atomic<bool> is_postponed = false;
+  for (const auto& constraint : plan.constraints) {
+    try {
+      Execute(green_, constraint);
+    } catch (const pg::ServerError& error) {
+      // Of a partitioned table, where NOT VALID is not possible.
+      if (has_one_snapshot || error.sqlstate() != kForeignKeyViolation) throw;
+      is_postponed.store(true);
+    }
+  }
   InParallel(plan.validations, [&](pg::Connection& green, const Statement& check) {
     try {
       Execute(green, check);

@@ -36,7 +36,7 @@ class TargetSchema {
   // When all are built.
   void AttachIndexes(const PostDataPlan& plan) { ExecuteAll(plan.attachments); }
   // Where the tables come from several snapshots, a foreign key may find no partner yet: it then
-  // stays NOT VALID. True if there is such a one.
+  // stays NOT VALID, or is left out on a partitioned table. True if there is such a one.
   bool AddConstraints(const PostDataPlan& plan, bool has_one_snapshot);
   void CreateRest(const PostDataPlan& plan);
   // Those that were populated on blue. Repeated for views of views.
