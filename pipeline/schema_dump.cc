@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include "pg/error.h"
@@ -12,7 +13,11 @@
 namespace pgteal::pipeline {
 namespace {
 
+// The section of the service file that we write for one run.
+constexpr const char* kService = "pgteal";
+
 // keyword='value', with quotes and backslashes escaped (PostgreSQL docs, Connection Strings).
+// Without what must not be on a command line.
 std::string Text(const pg::ConnInfo& info) {
   std::string text;
   for (const auto& [keyword, value] : info.settings()) {
@@ -27,6 +32,31 @@ std::string Text(const pg::ConnInfo& info) {
   }
   return text;
 }
+
+// A file for our account alone, removed by the destructor.
+class PrivateFile {
+ public:
+  PrivateFile(const std::string& folder, const std::string& content)
+      : path_((std::filesystem::path(folder) / "pgteal-service-XXXXXX").string()) {
+    const int fd = mkstemp(path_.data());
+    if (fd < 0) throw pg::ConfigError("cannot make a file in " + folder);
+    const bool is_written =
+        write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size());
+    close(fd);
+    if (!is_written) throw pg::ConfigError("cannot write a file in " + folder);
+  }
+  ~PrivateFile() {
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+  }
+  PrivateFile(const PrivateFile&) = delete;
+  PrivateFile& operator=(const PrivateFile&) = delete;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
 
 // "pg_dump (PostgreSQL) 15.6 (Debian …)", "… 18beta1"
 int Major(const std::string& version) {
@@ -98,16 +128,30 @@ std::string SchemaDump::Run(std::vector<std::string> argv,
 }
 
 void SchemaDump::Take(const std::string& snapshot) {
-  std::vector<std::string> argv = {Program("pg_dump"),          "--schema-only",
-                                   "--format=custom",           "--no-subscriptions",
-                                   "--exclude-schema=pgteal",   "--encoding=UTF8",
-                                   "--lock-wait-timeout=10000", "--file=" + archive_.string(),
-                                   "--dbname=" + Text(source_)};
+  std::vector<std::string> argv = {
+      Program("pg_dump"),          "--schema-only",
+      "--format=custom",           "--no-subscriptions",
+      "--exclude-schema=pgteal",   "--encoding=UTF8",
+      "--lock-wait-timeout=10000", "--file=" + archive_.string(),
+  };
   if (!snapshot.empty()) argv.push_back("--snapshot=" + snapshot);
   std::vector<std::pair<std::string, std::string>> env = {{"PGAPPNAME", "pgteal schema"}};
   if (const auto password = source_.Get("password"); !password.empty()) {
     env.emplace_back("PGPASSWORD", password);
   }
+  std::string info = Text(source_);
+  // libpq has no variable for this one, but takes it from a service file.
+  std::optional<PrivateFile> service;
+  if (const auto key = source_.Get("sslpassword"); !key.empty()) {
+    if (!source_.Get("service").empty()) {
+      throw pg::ConfigError("sslpassword and service do not go together",
+                            "Put sslpassword into the service file.");
+    }
+    service.emplace(options_.folder, fmt::format("[{}]\nsslpassword={}\n", kService, key));
+    env.emplace_back("PGSERVICEFILE", service->path());
+    info += fmt::format("service='{}'", kService);
+  }
+  argv.push_back("--dbname=" + info);
   Run(std::move(argv), std::move(env));
 }
 
