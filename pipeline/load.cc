@@ -8,6 +8,7 @@
 #include "applier/schema.h"
 #include "pg/catalog.h"
 #include "pg/error.h"
+#include "pipeline/database_properties.h"
 #include "pipeline/large_objects.h"
 #include "pipeline/load_checks.h"
 #include "pipeline/load_watch.h"
@@ -376,6 +377,7 @@ void Load::FinishSchema() {
   progress_.Enter(LoadPhase::kRest);
   schema_->CreateRest(post_data_);
   schema_->RefreshViews(*blue_);
+  CarryDatabaseProperties(*blue_, *green_, options_.dump);
 }
 
 void Load::Finish() {
