@@ -16,6 +16,8 @@ namespace {
 
 // What a binary COPY gets for rows of another shape: the table has been altered on green.
 constexpr std::string_view kProtocolViolation = "08P01";
+constexpr const char* kPositionsSql =
+    "SELECT pg_current_wal_insert_lsn()::text || ' ' || pg_current_wal_flush_lsn()::text";
 
 ChangeOrigin OriginOf(const Batch& batch) {
   const auto& last = *batch.transactions.back();
@@ -240,17 +242,13 @@ void Applier::WriteExactBlock(const decoder::ChangeBlock& block, const ChangeOri
 }
 
 void Applier::Commit(const Batch& batch, Applied* applied) {
-  if (has_origin_) {
-    pipelined_.SendSql(fmt::format(
-        "SELECT pg_replication_origin_xact_setup('{}', '2000-01-01 00:00:00+00'::timestamptz + "
-        "{} * interval '1 microsecond')",
-        batch.end_lsn, batch.commit_time.micros));
-  }
+  if (has_origin_) SendOriginStamp(pipelined_, statements_, batch);
   const size_t advance =
       SendAdvance(pipelined_, statements_, options_.slot, options_.generation, batch);
+  // Prepared before the COMMIT: behind it only the question itself may fail.
+  const auto& positions_name = statements_.Prepare(pipelined_, kPositionsSql, {});
   pipelined_.SendSql("COMMIT");
-  const size_t position = pipelined_.SendSql(
-      "SELECT pg_current_wal_insert_lsn()::text || ' ' || pg_current_wal_flush_lsn()::text");
+  const size_t position = pipelined_.SendPrepared(positions_name, {});
   try {
     const std::string positions = pipelined_.Finish()[position].first_value.value_or("");
     const auto space = positions.find(' ');

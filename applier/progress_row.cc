@@ -101,4 +101,15 @@ size_t SendAdvance(pg::Pipelined& pipelined, StatementCache& statements, const s
   return pipelined.SendPrepared(name, params);
 }
 
+void SendOriginStamp(pg::Pipelined& pipelined, StatementCache& statements, const Batch& batch) {
+  const auto end_lsn = BigEndian(batch.end_lsn.value);
+  const auto commit_time = BigEndian(static_cast<uint64_t>(batch.commit_time.micros));
+  pg::Params params;
+  params.AddBinary(View(end_lsn));
+  params.AddBinary(View(commit_time));
+  const auto& name = statements.Prepare(
+      pipelined, "SELECT pg_replication_origin_xact_setup($1, $2)", {kPgLsn, kTimestamptz});
+  pipelined.SendPrepared(name, params);
+}
+
 }  // namespace pgteal::applier

@@ -40,6 +40,9 @@ size_t SendAdvance(pg::Pipelined& pipelined, StatementCache& statements, const s
                    uint64_t generation, const Batch& batch);
 constexpr const char* kFencedOff = "22012";
 
+// Puts blue's position and time of commit on the transaction, for the session's replication origin.
+void SendOriginStamp(pg::Pipelined& pipelined, StatementCache& statements, const Batch& batch);
+
 }  // namespace pgteal::applier
 
 #endif  // PGTEAL_APPLIER_PROGRESS_ROW_H_
