@@ -45,13 +45,13 @@ Applier::Applier(const pg::ConnInfo& target, const pg::SessionOptions& session,
 }
 
 void Applier::SetUpSession() {
-  connection_.Exec(
-      fmt::format("SET synchronous_commit = {}", options_.synchronous_commit ? "on" : "off"));
+  // One statement text: a far green is a round trip away, and there are many lanes.
   // The number of array elements is unknown to the planner either way; a plan per execution would
   // copy every parameter once more.
-  connection_.Exec("SET plan_cache_mode = force_generic_plan");
-  connection_.Exec("SET jit = off");
-  if (options_.replica_role) connection_.Exec("SET session_replication_role = replica");
+  connection_.Exec(fmt::format(
+      "SET synchronous_commit = {}; SET plan_cache_mode = force_generic_plan; SET jit = off{}",
+      options_.synchronous_commit ? "on" : "off",
+      options_.replica_role ? "; SET session_replication_role = replica" : ""));
   if (!options_.origin.empty()) SetUpOrigin();
 }
 
