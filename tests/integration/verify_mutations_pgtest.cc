@@ -297,5 +297,26 @@ INSTANTIATE_TEST_SUITE_P(Pairs, VerifyMutations,
                                   std::to_string(pair.param.green);
                          });
 
+// WITHOUT OVERLAPS came with 18.
+class VerifyNewest : public VerifyTest {
+ protected:
+  VerifyNewest() : VerifyTest({.blue = 14, .green = 18}) {}
+};
+
+TEST_F(VerifyNewest, PeriodsThatMustNotOverlapAreTested) {
+  ExecBoth(
+      "CREATE TABLE stays (id int PRIMARY KEY, room int, days daterange);"
+      "INSERT INTO stays VALUES (1, 1, '[2026-01-01,2026-01-05)'),"
+      " (2, 1, '[2026-01-05,2026-01-09)'), (3, 2, '[2026-01-04,2026-01-06)')");
+  green().Exec(
+      "CREATE EXTENSION btree_gist; ALTER TABLE stays ADD CONSTRAINT one_guest"
+      " UNIQUE (room, days WITHOUT OVERLAPS) DEFERRABLE INITIALLY DEFERRED");
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  EXPECT_EQ(Verify(0).at("notes"), Json::array());
+  ExecBoth("SET session_replication_role = replica; UPDATE stays SET room = 1 WHERE id = 3");
+  EXPECT_THAT(Verify(4).at("faults"),
+              testing::ElementsAre("constraint one_guest of public.stays does not hold on green"));
+}
+
 }  // namespace
 }  // namespace pgteal::tests

@@ -128,6 +128,7 @@ TEST_F(VerifyVerb, SettingsAndCollationsOfASideMakeNoDifference) {
 }
 
 TEST_F(VerifyVerb, ComparesWhatIsPublishedOnly) {
+  if (DefaultVersions().blue < 15) GTEST_SKIP() << "publications have row filters from 15 on";
   ExecBoth(
       "CREATE TABLE filtered (id int PRIMARY KEY, region text NOT NULL, v text, secret text);"
       "ALTER TABLE filtered REPLICA IDENTITY FULL; CREATE TABLE left_out (id int PRIMARY KEY)");
