@@ -203,21 +203,25 @@ bool IsSameQuery(std::string_view one, std::string_view other) {
   return Normalized(one) == Normalized(other);
 }
 
-std::string SchemaDifference::Describe() const {
+std::string SchemaDifference::Describe(const SideNames& names) const {
   const std::string name = kind + " " + object;
   switch (what) {
     case Difference::kMissing:
       if (kind == kPublishedTable) return object + " is not in the publication";
-      return name + " is missing on green";
+      return fmt::format("{} is missing on {}", name, names.green);
     case Difference::kExtra:
     case Difference::kExtraRule:
-      return name + " is only on green";
+      return fmt::format("{} is only on {}", name, names.green);
     case Difference::kWidened:
     case Difference::kDifferent:
       break;
   }
-  if (blue.empty()) return name + " is only on green and refuses blue's rows: " + Shortened(green);
-  return fmt::format("{}: {} on blue, {} on green", name, Shortened(blue), Shortened(green));
+  if (blue.empty()) {
+    return fmt::format("{} is only on {} and refuses {}'s rows: {}", name, names.green, names.blue,
+                       Shortened(green));
+  }
+  return fmt::format("{}: {} on {}, {} on {}", name, Shortened(blue), names.blue, Shortened(green),
+                     names.green);
 }
 
 std::vector<SchemaDifference> CompareSchemas(const Schema& blue, const Schema& green) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pipeline/schema_catalog.h"
+#include "pipeline/side_names.h"
 
 namespace pgteal::pipeline {
 
@@ -29,7 +30,7 @@ struct SchemaDifference {
   std::string fix;    // SQL for green, or empty
 
   // "column public.t.a: integer on blue, text on green"
-  std::string Describe() const;
+  std::string Describe(const SideNames& names = {}) const;
 };
 
 // What distinguishes green's schema from blue's, the worst first. Differences of what belongs to a

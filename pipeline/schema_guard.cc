@@ -8,6 +8,7 @@
 #include "applier/schema.h"
 #include "pg/error.h"
 #include "pipeline/ddl_log.h"
+#include "pipeline/turn.h"
 
 namespace pgteal::pipeline {
 namespace {
@@ -20,10 +21,10 @@ constexpr seconds kPause{1};
 // Objects named in one event.
 constexpr size_t kNamesMax = 20;
 
-std::string Names(const std::vector<SchemaDifference>& changes) {
+std::string Names(const std::vector<SchemaDifference>& changes, const SideNames& sides) {
   std::string text;
   for (size_t i = 0; i < std::min(changes.size(), kNamesMax); ++i) {
-    text += (i == 0 ? "" : "; ") + changes[i].Describe();
+    text += (i == 0 ? "" : "; ") + changes[i].Describe(sides);
   }
   if (changes.size() > kNamesMax) text += fmt::format("; … ({} in all)", changes.size());
   return text;
@@ -42,14 +43,16 @@ void SchemaGuard::Prepare() {
     Connect();
     has_log_ = mode_ == DdlGuard::kEventTrigger && InstallDdlLog(*blue_);
     if (mode_ == DdlGuard::kEventTrigger && !has_log_) {
-      spdlog::warn("our role may not create event triggers on blue: its catalog is compared only");
+      spdlog::warn("our role may not create event triggers on {}: its catalog is compared only",
+                   names_.blue);
     }
     if (ReadBaseline(*green_, deployment_.name)) return;
     const auto known = FindDifferences(*blue_, *green_, deployment_.name);
     RecordBaseline(*green_, deployment_.name, known);
-    if (!known.empty()) spdlog::warn("green's schema differs from the start: {}", Names(known));
+    if (known.empty()) return;
+    spdlog::warn("{}'s schema differs from the start: {}", names_.green, Names(known, names_));
   } catch (const pg::ServerError& error) {
-    spdlog::warn("changes of blue's schema are not noticed: {}", error.what());
+    spdlog::warn("changes of {}'s schema are not noticed: {}", names_.blue, error.what());
   }
 }
 
@@ -98,7 +101,7 @@ void SchemaGuard::LookSafely() {
   try {
     Look();
   } catch (const pg::Error& error) {
-    spdlog::debug("blue's schema is not compared for the moment: {}", error.what());
+    spdlog::debug("{}'s schema is not compared for the moment: {}", names_.blue, error.what());
     blue_.reset();
     green_.reset();
   }
@@ -111,6 +114,8 @@ void SchemaGuard::Connect() {
       SessionOptionsFor("guard", deployment_.name, is_last ? nullptr : &interrupt_);
   if (!blue_) blue_ = std::make_unique<pg::Connection>(deployment_.source, session);
   if (!green_) green_ = std::make_unique<pg::Connection>(deployment_.target, session);
+  names_ = SideNamesAt(std::max(ReadTurn(*blue_, deployment_.name).epoch,
+                                ReadTurn(*green_, deployment_.name).epoch));
 }
 
 void SchemaGuard::Look() {
@@ -130,13 +135,15 @@ void SchemaGuard::Look() {
 
 void SchemaGuard::ReportStatements() {
   for (const auto& line : ReadDdlLog(*blue_)) {
-    spdlog::info("on blue: {}", line);
+    spdlog::info("on {}: {}", names_.blue, line);
     applier::RecordEvent(*green_, deployment_.name, "ddl_statement", line);
   }
 }
 
 void SchemaGuard::Report(const std::vector<SchemaDifference>& changes) {
-  const std::string names = Names(changes);
+  const std::string names = Names(changes, names_);
+  const std::string settled =
+      fmt::format("{} has the changes of {}'s schema", names_.green, names_.blue);
   const bool is_settled = changes.empty();
   green_->Exec("BEGIN");
   const bool has_moved =
@@ -148,16 +155,16 @@ void SchemaGuard::Report(const std::vector<SchemaDifference>& changes) {
   const bool is_news = has_moved || (!is_settled && names != reported_);
   if (is_news) {
     applier::RecordEvent(*green_, deployment_.name, is_settled ? "ddl_settled" : "ddl",
-                         is_settled ? "green has the changes of blue's schema" : names);
+                         is_settled ? settled : names);
   }
   green_->Exec("COMMIT");
   reported_ = names;
   if (!is_news) return;
   if (is_settled) {
-    spdlog::info("green has the changes of blue's schema");
+    spdlog::info("{}", settled);
   } else {
-    spdlog::warn("blue's schema has changed, green's has not: {}. `pgteal check` prints the SQL",
-                 names);
+    spdlog::warn("{}'s schema has changed, {}'s has not: {}. `pgteal check` prints the SQL",
+                 names_.blue, names_.green, names);
   }
 }
 

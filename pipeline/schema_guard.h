@@ -53,6 +53,7 @@ class SchemaGuard {
   // The guard's thread; before it starts and after it has ended, the main thread.
   std::unique_ptr<pg::Connection> blue_;
   std::unique_ptr<pg::Connection> green_;
+  SideNames names_;       // of the two
   std::string tokens_;    // fingerprints at the last whole comparison
   std::string reported_;  // the changes of the last report
   bool has_log_ = false;

@@ -4,16 +4,13 @@
 #include <cstdint>
 #include <string>
 
+#include "pipeline/side_names.h"
 #include "pipeline/verify_catalog.h"
 
 namespace pgteal::pipeline {
 
 // The side that sends and the one that receives; after a switchover green sends.
 enum class Side : uint8_t { kBlue, kGreen };
-struct SideNames {
-  std::string blue = "blue";
-  std::string green = "green";
-};
 
 // How the text of a column's value enters the text of its row, so that rows of different values
 // never give one text. The same on both sides, whatever the types there.

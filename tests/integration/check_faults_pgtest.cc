@@ -43,6 +43,24 @@ class CheckFaults : public PairTest {
 };
 
 const std::vector<Fault> kBlueFaults = {
+    {"C10",
+     "CREATE ROLE rdsadmin; CREATE TABLE provided (a int PRIMARY KEY);"
+     "ALTER TABLE provided OWNER TO rdsadmin",
+     "",
+     "INFO",
+     {"public.provided belongs to rdsadmin"}},
+    {"G11",
+     "CREATE COLLATION german (provider = icu, locale = 'de');"
+     "CREATE TABLE sorted (a text COLLATE german PRIMARY KEY)",
+     "",
+     "INFO",
+     {"public.german version "}},
+    {"G12",
+     "UPDATE pg_collation SET collversion = '0' WHERE collname = 'german'",
+     "",
+     "WARN",
+     {"public.german is recorded as 0 and is ", "ALTER COLLATION public.german REFRESH VERSION;"}},
+    {"G13", "CREATE ROLE \"a\nb\"", "", "WARN", {"role \"a\\nb\""}},
     {"D1",
      "CREATE TABLE keyless (a int)",
      "",
@@ -165,11 +183,11 @@ const std::vector<Fault> kBlueFaults = {
      "WARN",
      {"unproven of public.candidate", "VALIDATE CONSTRAINT unproven;"}},
     {"B9",
-     "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = 7',"
+     "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = 7000',"
      " current_database()); END $$",
      "",
      "INFO",
-     {"statement_timeout=7"}},
+     {"statement_timeout=7000"}},
     {"B13",
      "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 7', current_database()); END "
      "$$",
@@ -219,6 +237,7 @@ TEST_F(CheckFaults, WhatIsWrongOnBlueIsFoundBeforeADeploymentExists) {
   EXPECT_EQ(check.exit_code, 3);
   ExpectFound(check, kBlueFaults);
   blue().Exec("ROLLBACK PREPARED 'pending one'");
+  blue().Exec("DROP TABLE provided; DROP ROLE rdsadmin; DROP ROLE \"a\nb\"");
 }
 
 TEST_F(CheckFaults, WhatIsWrongOnGreenIsFoundBeforeADeploymentExists) {

@@ -23,11 +23,12 @@ void Replace(std::string* text, const std::string& token, const std::string& val
 }
 
 std::string Expand(const char* sql, const CheckContext& context) {
-  std::string text = std::string(pipeline::kUserObjects) + sql;
+  std::string text =
+      std::string(pipeline::kUserObjects) + pipeline::Renamed(sql, context.options.sides);
   Replace(&text, "@name@", pg::QuoteLiteral(context.options.name));
   Replace(&text, "@seconds@", std::to_string(context.options.long_transaction.count()));
   Replace(&text, "@before@", context.options.phase == CheckPhase::kBefore ? "true" : "false");
-  Replace(&text, "@green@",
+  Replace(&text, "@target@",
           std::to_string(context.green == nullptr ? 0 : context.green->server_version()));
   return text;
 }
@@ -118,15 +119,16 @@ CheckOutcome OutcomeOf(Level level) {
   return CheckOutcome::kPass;
 }
 
-CheckResult Judge(const Check& check, Level own, CheckAnswer answer) {
+CheckResult Judge(const Check& check, const pipeline::SideNames& sides, Level own,
+                  CheckAnswer answer) {
   CheckResult result{.id = check.id,
                      .area = {},
                      .side = check.side,
-                     .title = check.title,
+                     .title = pipeline::Renamed(check.title, sides),
                      .outcome = CheckOutcome::kPass,
                      .reason = std::move(answer.skipped),
                      .is_guardrail = own == Level::kFatal,
-                     .advice = check.advice,
+                     .advice = pipeline::Renamed(check.advice, sides),
                      .findings = {}};
   if (!result.reason.empty()) {
     result.outcome = CheckOutcome::kSkipped;
@@ -167,8 +169,6 @@ Level Levels::At(CheckPhase phase) const {
       return running;
     case CheckPhase::kSwitchover:
       return switchover;
-    case CheckPhase::kFenced:
-      return fenced;
   }
   return Level::kNone;
 }
@@ -183,7 +183,7 @@ std::vector<CheckResult> RunChecks(pg::Connection* blue, pg::Connection* green,
       const Level level = check.levels.At(options.phase);
       const bool is_early = options.phase == CheckPhase::kBefore && IsForDeployments(check.levels);
       if (level == Level::kNone && !is_early) continue;
-      results.push_back(Judge(check, level,
+      results.push_back(Judge(check, options.sides, level,
                               is_early ? CheckAnswer{.findings = {}, .skipped = kNoDeployment}
                                        : TryToAsk(check, context)));
       results.back().area = area.name;

@@ -10,6 +10,7 @@
 
 #include "pg/connection.h"
 #include "pg/conninfo.h"
+#include "pipeline/side_names.h"
 
 namespace pgteal::tools {
 
@@ -23,7 +24,6 @@ enum class CheckPhase : uint8_t {
   kBefore,      // no deployment yet
   kRunning,     // while a deployment loads or streams
   kSwitchover,  // guardrails: right before blue is fenced
-  kFenced,      // blue takes no more writes, green is not open yet
 };
 // What `run` will copy; decides what green may hold before a deployment exists.
 enum class CheckCopy : uint8_t { kAll, kData, kNone };
@@ -47,6 +47,8 @@ struct CheckResult {
 
 struct CheckOptions {
   std::string name = "pgteal";  // the deployment: its slot and publication on blue
+  // What the report calls the two, when green takes the writes and is examined as blue.
+  pipeline::SideNames sides = {};
   CheckPhase phase = CheckPhase::kBefore;
   CheckCopy copy = CheckCopy::kAll;
   std::set<std::string> only;  // ids; empty: all of the phase

@@ -15,7 +15,6 @@ struct Levels {
   Level before = Level::kNone;
   Level running = Level::kNone;
   Level switchover = Level::kNone;
-  Level fenced = Level::kNone;
 
   Level At(CheckPhase phase) const;
 };
@@ -41,7 +40,7 @@ using CheckCode = CheckAnswer (*)(const CheckContext& context);
 // One check. Its query answers with one row per finding: object, fix, and if it differs from the
 // check's own, the level ('info', 'warn', 'fatal'). It follows pipeline::kUserObjects, and knows
 // the tokens @name@ (the deployment, as a literal), @seconds@ (a long transaction), @before@ (true
-// before a deployment exists), @green@ (green's version number, 0 without green).
+// before a deployment exists), @target@ (green's version number, 0 without green).
 struct Check {
   const char* id;
   CheckSide side;

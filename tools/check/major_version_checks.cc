@@ -49,7 +49,7 @@ SELECT format('%s.%I', i.inhrelid::regclass, child.attname),
   JOIN pg_attribute AS parent ON parent.attrelid = i.inhparent AND parent.attnum > 0
   JOIN pg_attribute AS child ON child.attrelid = i.inhrelid AND child.attname = parent.attname
  WHERE NOT parent.attisdropped AND parent.attnotnull AND NOT child.attnotnull
-   AND @green@ >= 180000 AND current_setting('server_version_num')::int < 180000 ORDER BY 1)"},
+   AND @target@ >= 180000 AND current_setting('server_version_num')::int < 180000 ORDER BY 1)"},
     {.id = "G11",
      .side = kPair,
      .levels = {kInfo, kInfo, kInfo},

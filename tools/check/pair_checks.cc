@@ -70,7 +70,8 @@ CheckAnswer CheckVersions(const CheckContext& context) {
   const int green = context.green->server_version() / 10000;
   CheckAnswer answer;
   if (green < blue) {
-    answer = Found(fmt::format("blue is PostgreSQL {}, green is {}", blue, green));
+    answer = Found(fmt::format("{} is PostgreSQL {}, {} is {}", context.options.sides.blue, blue,
+                               context.options.sides.green, green));
   }
   for (const int version : {blue, green}) {
     if (version <= kNewestTested) continue;
@@ -98,7 +99,7 @@ CheckAnswer CheckSameBlue(const CheckContext& context) {
   const auto known = context.green->Exec(
       "SELECT source_system_identifier, source_database FROM pgteal.deployment WHERE name = $1",
       {context.options.name});
-  if (known.is_empty()) return Skipped("green holds no such deployment");
+  if (known.is_empty()) return Skipped(context.options.sides.green + " holds no such deployment");
   const auto now =
       context.blue->Exec("SELECT system_identifier, current_database() FROM pg_control_system()");
   if (known.Text(0, 0) == now.Text(0, 0) && known.Text(0, 1) == now.Text(0, 1)) return {};
@@ -121,8 +122,9 @@ CheckAnswer CheckLocales(const CheckContext& context) {
     if (blue.Text(0, i) == green.Text(0, i)) continue;
     const bool is_lossy = i == 0 && (green.Text(0, 0) != "UTF8" || blue.Text(0, 0) == "SQL_ASCII");
     answer.findings.push_back(
-        {.finding = {.object = fmt::format("{} is {} on blue, {} on green", kNames[i],
-                                           blue.Text(0, i), green.Text(0, i)),
+        {.finding = {.object = fmt::format("{} is {} on {}, {} on {}", kNames[i], blue.Text(0, i),
+                                           context.options.sides.blue, green.Text(0, i),
+                                           context.options.sides.green),
                      .fix = ""},
          .level = is_lossy ? Level::kFatal : Level::kNone});
   }
@@ -155,8 +157,9 @@ CheckAnswer CheckReplicaRole(const CheckContext& context) {
   CheckAnswer answer;
   if (!pg::MaySetReplicaRole(green)) {
     answer = Found(
-        "session_replication_role may not be set: changes are applied one by one, and green's "
-        "triggers fire",
+        fmt::format("session_replication_role may not be set: changes are applied one by one, and "
+                    "{}'s triggers fire",
+                    context.options.sides.green),
         green.server_version() >= 150000
             ? fmt::format("GRANT SET ON PARAMETER session_replication_role TO {};", role)
             : fmt::format("ALTER ROLE {} SUPERUSER;", role));
@@ -188,8 +191,9 @@ CheckAnswer CheckUnpublished(const CheckContext& context) {
                                                 .fix = ""};
     answer.findings.push_back(
         {.finding = {.object = table + " is not in the publication",
-                     .fix = fmt::format("ALTER PUBLICATION {} ADD TABLE ONLY {}; -- on blue",
-                                        pg::QuoteIdentifier(name), table)},
+                     .fix =
+                         fmt::format("ALTER PUBLICATION {} ADD TABLE ONLY {}; -- on {}",
+                                     pg::QuoteIdentifier(name), table, context.options.sides.blue)},
          .level =
              baseline && !pipeline::IsKnown(*baseline, difference) ? Level::kNone : Level::kWarn});
   }
@@ -243,7 +247,7 @@ CheckAnswer CompareKinds(const CheckContext& context, pipeline::SchemaWeight wei
     const Level level = LevelOf(one.what);
     const bool is_comfort = weight == pipeline::SchemaWeight::kSetting;
     answer.findings.push_back(
-        {.finding = {.object = one.Describe(), .fix = std::move(one.fix)},
+        {.finding = {.object = one.Describe(context.options.sides), .fix = std::move(one.fix)},
          .level = is_comfort && level == Level::kWarn ? Level::kNone : level});
   }
   return answer;

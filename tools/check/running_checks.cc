@@ -100,7 +100,7 @@ SELECT coalesce((SELECT e.detail FROM pgteal.event AS e WHERE e.deployment = d.n
 const std::vector<Check> kSwitchoverChecks = {
     {.id = "H4",
      .side = kGreen,
-     .levels = {kNone, kWarn, kFatal, kFatal},
+     .levels = {kNone, kWarn, kFatal},
      .title = "nobody else writes on green",
      .sql = R"(
 SELECT format('process %s of role %I (%s)', pid, usename, state),
@@ -108,17 +108,6 @@ SELECT format('process %s of role %I (%s)', pid, usename, state),
   FROM pg_stat_activity
  WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_xid IS NOT NULL
    AND application_name !~ '^pgteal' AND backend_type <> 'autovacuum worker' ORDER BY pid)",
-     .role = "pg_read_all_stats"},
-    {.id = "H5",
-     .side = kBlue,
-     .levels = {kNone, kNone, kNone, kFatal},
-     .title = "nobody else is connected to blue",
-     .sql = R"(
-SELECT format('process %s of role %I', pid, usename),
-       format('SELECT pg_terminate_backend(%s);', pid)
-  FROM pg_stat_activity
- WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name !~ '^pgteal'
-   AND backend_type IN ('client backend', 'background worker') ORDER BY pid)",
      .role = "pg_read_all_stats"},
     {.id = "H6",
      .side = kBlue,

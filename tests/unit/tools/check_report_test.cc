@@ -63,7 +63,7 @@ TEST(CheckTable, EveryEntryCanBeAskedAndSaysWhatItWants) {
       EXPECT_EQ(check.side == CheckSide::kPair && !has_code, *check.green_sql != '\0');
       const auto& levels = check.levels;
       EXPECT_TRUE(levels.before != Level::kNone || levels.running != Level::kNone ||
-                  levels.switchover != Level::kNone || levels.fenced != Level::kNone);
+                  levels.switchover != Level::kNone);
     }
   }
   EXPECT_GE(ids.size(), 70U);
