@@ -20,14 +20,15 @@ size_t CopyLargeObjects(pg::Connection& blue, pg::Connection& green, const DumpO
 struct LargeObjectChanges {
   std::vector<std::string> missing;  // on green
   std::vector<std::string> different;
-  std::vector<std::string> extra;  // on green
+  std::vector<std::string> granted;  // to others than on green; the contents are the same
+  std::vector<std::string> extra;    // on green
 
-  size_t count() const { return missing.size() + different.size() + extra.size(); }
+  size_t count() const { return missing.size() + different.size() + granted.size() + extra.size(); }
 };
 LargeObjectChanges FindLargeObjectChanges(pg::Connection& blue, pg::Connection& green);
 // Brings green's large objects to blue's as they are now: those that differ, are missing or too
-// many. Owners only when they are made. Returns how many it touched. Both sides are read
-// completely.
+// many. Privileges of roles that green has come along, owners only when an object is made. Returns
+// how many it touched. Both sides are read completely.
 size_t CopyChangedLargeObjects(pg::Connection& blue, pg::Connection& green);
 
 }  // namespace pgteal::pipeline
