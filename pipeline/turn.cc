@@ -12,6 +12,7 @@
 #include "pg/error.h"
 #include "pg/sqlstate.h"
 #include "pipeline/fence.h"
+#include "pipeline/pooler_pause.h"
 #include "pipeline/way_back.h"
 
 namespace pgteal::pipeline {
@@ -152,6 +153,27 @@ Settled SettleWayBack(const Sides& sides, const std::string& deployment) {
   return Settled::kNothing;
 }
 
+Settled SettleFound(const Sides& sides, const std::string& deployment,
+                    const std::string& own_attempt) {
+  const bool is_ours = !own_attempt.empty();
+  for (const bool is_source : {true, false}) {
+    pg::Connection* from = is_source ? sides.source.get() : sides.target.get();
+    pg::Connection* to = is_source ? sides.target.get() : sides.source.get();
+    if (from == nullptr || !IsLeft(ReadTurn(*from, deployment), own_attempt)) continue;
+    if (!LockSettling(*from, deployment) && !is_ours) return Settled::kAlive;
+    const TurnRow left = ReadTurn(*from, deployment);
+    if (!IsLeft(left, own_attempt)) continue;
+    if (!is_ours && !TryLock(*from, deployment)) return Settled::kAlive;
+    return Settle(*from, to, deployment, left);
+  }
+  // The row that says how far the attempt was is on the side that is missing.
+  if (is_ours && (!sides.source || !sides.target)) {
+    throw pg::ConnectionLost("the side that was being closed cannot be reached");
+  }
+  if (!is_ours && sides.source && sides.target) return SettleWayBack(sides, deployment);
+  return Settled::kNothing;
+}
+
 }  // namespace
 
 TurnRow ReadTurn(pg::Connection& side, const std::string& deployment) {
@@ -217,23 +239,11 @@ void TurnAttempt::Complete(pg::Connection& to) {
 Settled SettleTurn(const Deployment& deployment, const std::string& own_attempt,
                    const pg::SessionOptions& session) {
   const Sides sides = Connect(deployment, session);
-  const bool is_ours = !own_attempt.empty();
-  for (const bool is_source : {true, false}) {
-    pg::Connection* from = is_source ? sides.source.get() : sides.target.get();
-    pg::Connection* to = is_source ? sides.target.get() : sides.source.get();
-    if (from == nullptr || !IsLeft(ReadTurn(*from, deployment.name), own_attempt)) continue;
-    if (!LockSettling(*from, deployment.name) && !is_ours) return Settled::kAlive;
-    const TurnRow left = ReadTurn(*from, deployment.name);
-    if (!IsLeft(left, own_attempt)) continue;
-    if (!is_ours && !TryLock(*from, deployment.name)) return Settled::kAlive;
-    return Settle(*from, to, deployment.name, left);
+  const Settled settled = SettleFound(sides, deployment.name, own_attempt);
+  if (own_attempt.empty() && settled != Settled::kAlive && sides.target) {
+    WarnOfPoolerPause(*sides.target, deployment.name);
   }
-  // The row that says how far the attempt was is on the side that is missing.
-  if (is_ours && (!sides.source || !sides.target)) {
-    throw pg::ConnectionLost("the side that was being closed cannot be reached");
-  }
-  if (!is_ours && sides.source && sides.target) return SettleWayBack(sides, deployment.name);
-  return Settled::kNothing;
+  return settled;
 }
 
 bool IsToolAlive(pg::Connection& side, const std::string& deployment) {

@@ -20,6 +20,7 @@ class SwitchoverFault : public TurnTest {
   void SetUp() override {
     ASSERT_NO_FATAL_FAILURE(StartRun());
     ASSERT_NO_FATAL_FAILURE(StartClients());
+    settings_ = Settings();
   }
   void TearDown() override {
     ASSERT_TRUE(ledger_->WaitForMore(20)) << "nobody takes writes";
@@ -30,16 +31,22 @@ class SwitchoverFault : public TurnTest {
     return "test \"$PGTEAL_PHASE\" != '" + phase + "' || " + command;
   }
 
-  // The side that was closed is open again, and the same switchover goes through.
+  // The side that was closed is open again, and who may do what on either is as it was.
   void ExpectUndone(bool was_green) {
     EXPECT_EQ(IsGreenOpen(), was_green) << Log();
     ExpectOneSideOpen();
+    EXPECT_EQ(Settings(), settings_);
     EXPECT_TRUE(ledger_->WaitForMore(10));
   }
   void ExpectTurned(bool was_green) {
     EXPECT_NE(IsGreenOpen(), was_green) << Log();
     ExpectOneSideOpen();
     EXPECT_TRUE(ledger_->WaitForMore(10));
+    settings_ = Settings();
+  }
+  void GoToGreen() {
+    ASSERT_EQ(Turn(), 0) << Log();
+    ExpectTurned(false);
   }
 
   static constexpr const char* kSlotsSql =
@@ -58,14 +65,16 @@ class SwitchoverFault : public TurnTest {
 
   // The tool waits at a phase while the test does something to a server.
   template <typename Body>
-  int TurnWith(const std::string& phase, Body body) {
+  int TurnWith(const std::string& phase, Body body, Args more = {}) {
     const std::string reached = (folder_ / "reached").string();
     const std::string go = (folder_ / "go").string();
     std::filesystem::remove(reached);
     std::filesystem::remove(go);
-    tool_ = db_.Pgteal(
-        {IsGreenOpen() ? "rollback" : "switchover", "--hook",
-         At(phase, "{ touch " + reached + "; while ! test -e " + go + "; do sleep 0.02; done; }")});
+    Args args = {
+        IsGreenOpen() ? "rollback" : "switchover", "--hook",
+        At(phase, "{ touch " + reached + "; while ! test -e " + go + "; do sleep 0.02; done; }")};
+    args.insert(args.end(), more.begin(), more.end());
+    tool_ = db_.Pgteal(args);
     EXPECT_TRUE(WaitUntil([&] { return std::filesystem::exists(reached); }, seconds(60))) << Log();
     body(go);
     return tool_->WaitExit(seconds(60)).value_or(-1);
@@ -73,6 +82,7 @@ class SwitchoverFault : public TurnTest {
   static void LetGo(const std::string& go) { std::ofstream(go) << ""; }
 
   TempFolder folder_{"pgteal-turn"};
+  std::vector<Rows> settings_;  // while nothing is under way
 };
 
 TEST_F(SwitchoverFault, AnErrorAfterAnyStepBeforeThePointOfNoReturnUndoesEverything) {
@@ -81,7 +91,7 @@ TEST_F(SwitchoverFault, AnErrorAfterAnyStepBeforeThePointOfNoReturnUndoesEveryth
     EXPECT_EQ(Turn({"--hook", At(phase, "exit 7")}), 3) << Log();
     ASSERT_NO_FATAL_FAILURE(ExpectUndone(false));
   }
-  ASSERT_EQ(Turn(), 0) << Log();
+  ASSERT_NO_FATAL_FAILURE(GoToGreen());
   for (const auto& phase : kBefore) {
     SCOPED_TRACE("rollback " + phase);
     EXPECT_EQ(Turn({"--hook", At(phase, "exit 7")}), 3) << Log();
@@ -114,6 +124,28 @@ TEST_F(SwitchoverFault, ControlCAfterAnyStepUndoesEverything) {
   }
 }
 
+// Of the stream this time, not of the hook: a batch that waits on the opening side.
+TEST_F(SwitchoverFault, ATimeoutWhileTheStreamIsHeldUpUndoesEverything) {
+  Sql keeper = db_.GreenWriter();
+  const auto hold = [&keeper] { keeper.Exec("BEGIN; LOCK TABLE ledger IN SHARE MODE"); };
+  hold();
+  EXPECT_EQ(Turn({"--timeout", "3", "--no-analyze"}), 5) << Log();
+  EXPECT_THAT(Log(), testing::Not(testing::HasSubstr("step=fence")));
+  keeper.Exec("ROLLBACK");
+  ASSERT_NO_FATAL_FAILURE(ExpectUndone(false));
+  // And behind the fence.
+  const auto hold_and_go = [&](const std::string& go) {
+    hold();
+    EXPECT_TRUE(ledger_->WaitForMore(10));
+    LetGo(go);
+  };
+  EXPECT_EQ(TurnWith("catch up", hold_and_go, {"--timeout", "5", "--no-analyze"}), 5) << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("step=fence"));
+  EXPECT_THAT(Log(), testing::Not(testing::HasSubstr("step=drain")));
+  keeper.Exec("ROLLBACK");
+  ASSERT_NO_FATAL_FAILURE(ExpectUndone(false));
+}
+
 TEST_F(SwitchoverFault, WhatAKilledToolLeavesIsUndoneByTheNextCommand) {
   const std::vector<Args> next = {{"status"}, {"switchover", "--dry-run"}};
   for (size_t i = 0; i < kBefore.size(); ++i) {
@@ -122,6 +154,24 @@ TEST_F(SwitchoverFault, WhatAKilledToolLeavesIsUndoneByTheNextCommand) {
     EXPECT_EQ(Pgteal(next[i % next.size()]), 0) << Log();
     ASSERT_NO_FATAL_FAILURE(ExpectUndone(false));
   }
+}
+
+TEST_F(SwitchoverFault, WhatEndsARollbackBeforeItsPointOfNoReturnLeavesGreenOpen) {
+  ASSERT_NO_FATAL_FAILURE(GoToGreen());
+  const std::vector<Args> next = {{"status"}, {"rollback", "--dry-run"}};
+  for (size_t i = 0; i < kBefore.size(); ++i) {
+    SCOPED_TRACE("killed at " + kBefore[i]);
+    EXPECT_EQ(Turn({"--hook", At(kBefore[i], "kill -9 $PPID")}), 128 + 9) << Log();
+    EXPECT_EQ(Pgteal(next[i % next.size()]), 0) << Log();
+    ASSERT_NO_FATAL_FAILURE(ExpectUndone(true));
+  }
+  for (const auto* phase : {"prepare", "fence", "arm"}) {
+    SCOPED_TRACE(phase);
+    EXPECT_EQ(Turn({"--hook", At(phase, "kill -INT $PPID")}), 130) << Log();
+    ASSERT_NO_FATAL_FAILURE(ExpectUndone(true));
+  }
+  EXPECT_EQ(Turn({"--timeout", "2", "--hook", At("fence", "sleep 600")}), 5) << Log();
+  ASSERT_NO_FATAL_FAILURE(ExpectUndone(true));
 }
 
 TEST_F(SwitchoverFault, WhatAKilledToolLeavesAfterThePointOfNoReturnIsFinishedByTheNextCommand) {
@@ -201,6 +251,7 @@ TEST_F(SwitchoverFault, BlueGoesDownAfterAnyStep) {
     if (code == 0) {
       ASSERT_NO_FATAL_FAILURE(ExpectTurned(false));
       ASSERT_EQ(Turn(), 0) << Log();
+      ASSERT_NO_FATAL_FAILURE(ExpectTurned(true));
     } else {
       EXPECT_EQ(code, 1) << Log();
       ASSERT_NO_FATAL_FAILURE(ExpectUndone(false));

@@ -67,8 +67,7 @@ class TurnTest : public testing::Test {
     }
   }
   bool IsBlueOpen() const { return Admits(db_.BlueInfo()); }
-  // Green is open for the application to log in and, before the first turn, not made read-only by
-  // `--copy none`: who takes the writes is what pgteal says.
+  // Who takes the writes by what pgteal says.
   bool IsGreenOpen() {
     if (db_.green().Scalar("SELECT to_regclass('pgteal.turn') IS NULL") == "t") return false;
     int64_t epoch = 0;
@@ -83,9 +82,16 @@ class TurnTest : public testing::Test {
   void ExpectOneSideOpen() {
     const bool is_green = IsGreenOpen();
     EXPECT_EQ(IsBlueOpen(), !is_green);
-    if (is_green) {
-      EXPECT_TRUE(Admits(db_.GreenInfo()));
-    }
+    EXPECT_EQ(Admits(db_.GreenInfo()), is_green);
+  }
+  // Who may log in, and every setting of roles and databases, on both sides.
+  std::vector<Rows> Settings() const {
+    constexpr const char* kSql =
+        "SELECT rolname, rolcanlogin, setdatabase, setconfig FROM pg_roles LEFT JOIN"
+        " pg_db_role_setting ON setrole = pg_roles.oid WHERE rolname !~ '^pg_'"
+        " UNION ALL SELECT 'database', true, setdatabase, setconfig FROM pg_db_role_setting"
+        " WHERE setrole = 0 ORDER BY 1, 3";
+    return {Sql(db_.BlueInfo()).Query(kSql), Sql(db_.GreenInfo()).Query(kSql)};
   }
   // After the clients were stopped: nothing lost, nothing doubled, both sides the same.
   void ExpectNothingLost() {

@@ -19,8 +19,10 @@ constexpr const char* kCatalog =
     " || ' ' || (SELECT string_agg(relname || relreplident::text, ',' ORDER BY relname)"
     " FROM pg_class"
     " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace)"
-    " || ' ' || (SELECT count(*) FROM pg_db_role_setting AS s JOIN pg_database AS d"
-    " ON d.oid = s.setdatabase WHERE d.datname = current_database())";
+    // Of this database and, with setdatabase = 0, of roles everywhere.
+    " || ' ' || (SELECT coalesce(string_agg(setrole::regrole || ' ' || setconfig::text, ','"
+    " ORDER BY setdatabase, setrole), '') FROM pg_db_role_setting WHERE setdatabase IN"
+    " (0, (SELECT oid FROM pg_database WHERE datname = current_database())))";
 
 class CleanupTest : public PairTest {};
 
@@ -70,9 +72,13 @@ TEST_F(CleanupTest, PutsBackTheReplicaIdentitiesThatItSet) {
 }
 
 TEST_F(CleanupTest, LeavesNothingAfterThereAndBack) {
-  ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
+  ExecBoth(
+      "CREATE TABLE t (id int PRIMARY KEY); CREATE ROLE open LOGIN;"
+      "ALTER ROLE open SET default_transaction_read_only = off; ALTER ROLE open SET work_mem = "
+      "'5MB'");
   const std::string blue_before = blue().Scalar(kCatalog);
   const std::string green_before = green().Scalar(kCatalog);
+  EXPECT_NE(blue_before.find("work_mem=5MB"), std::string::npos);
   auto run = db_.Pgteal({"run", "--copy", "none", "--ddl-guard", "event-trigger"});
   ASSERT_TRUE(run->WaitForLog("streaming slot="));
   for (const std::string verb : {"switchover", "rollback"}) {
@@ -85,6 +91,7 @@ TEST_F(CleanupTest, LeavesNothingAfterThereAndBack) {
   ASSERT_EQ(cleanup->WaitExit(), 0) << cleanup->Log();
   EXPECT_EQ(blue().Scalar(kCatalog), blue_before);
   EXPECT_EQ(green().Scalar(kCatalog), green_before);
+  ExecBoth("DROP ROLE open");
 }
 
 }  // namespace

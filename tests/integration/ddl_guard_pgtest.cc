@@ -60,6 +60,54 @@ TEST_F(DdlGuard, AChangeOfBlueDegradesUntilGreenHasItToo) {
   StopCleanly();
 }
 
+// Ten seconds lie between two looks that nothing asked for.
+TEST_F(DdlGuard, ATableThatTheStreamAnnouncesAnewIsLookedAtAtOnce) {
+  Start();
+  const auto looked_at = [this](const std::string& index) {
+    blue().Exec("CREATE INDEX " + index + " ON t (v)");
+    Touch();
+    const std::string at =
+        "SELECT max(extract(epoch FROM at)) FROM pgteal.event WHERE kind = 'ddl'"
+        " AND detail LIKE '%." +
+        index + " is missing%' HAVING count(*) > 0";
+    EXPECT_TRUE(WaitUntil([&] { return !green().Query(at).empty(); }, std::chrono::seconds(60)));
+    return std::stod(green().Scalar(at));
+  };
+  // A busy machine may let one of them last.
+  double last = looked_at("t0");
+  double between = 10;
+  for (int i = 1; i < 4 && between >= 10; ++i) {
+    const double at = looked_at("t" + std::to_string(i));
+    between = at - last;
+    last = at;
+  }
+  EXPECT_LT(between, 10);
+  StopCleanly();
+}
+
+TEST_F(DdlGuard, WithoutTheRightToEventTriggersTheCatalogIsCompared) {
+  blue().Exec(
+      "CREATE ROLE modest LOGIN REPLICATION; GRANT modest TO postgres; ALTER TABLE t OWNER TO "
+      "modest; GRANT CREATE ON DATABASE " +
+      db_.name() + " TO modest");
+  auto run = db_.PgtealVia(
+      db_.BlueInfo() + " user=modest", "",
+      {"run", "--copy", "none", "--include-table", "t", "--ddl-guard", "event-trigger"});
+  ASSERT_TRUE(run->WaitForLog("streaming slot=")) << run->Log();
+  EXPECT_THAT(run->Log(),
+              HasSubstr("may not create event triggers on blue: its catalog is compared"));
+  EXPECT_EQ(blue().Scalar("SELECT count(*) FROM pg_event_trigger"), "0");
+  blue().Exec("CREATE INDEX t_v ON t (v)");
+  Touch();
+  EXPECT_TRUE(WaitState("degraded")) << run->Log();
+  EXPECT_THAT(Events("ddl"), HasSubstr("index public.t_v is missing on green"));
+  run->Terminate();
+  EXPECT_EQ(run->WaitExit(), 130);
+  auto cleanup = db_.Pgteal({"cleanup"});
+  EXPECT_EQ(cleanup->WaitExit(), 0) << cleanup->Log();
+  blue().Exec("REASSIGN OWNED BY modest TO postgres; DROP OWNED BY modest; DROP ROLE modest");
+}
+
 TEST_F(DdlGuard, AColumnThatStopsTheStreamIsNamedAndTheSameCommandGoesOn) {
   Start();
   blue().Exec("ALTER TABLE t ADD c int DEFAULT 7");

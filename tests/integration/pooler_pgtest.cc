@@ -50,6 +50,9 @@ class PoolerTest : public TurnTest {
       return false;
     }
   }
+  static bool HasWarned(const std::string& log) {
+    return log.find("PgBouncer may still keep the clients") != std::string::npos;
+  }
   std::string Ini() const { return (folder_ / "pgbouncer.ini").string(); }
   std::string PoolerLog() const { return ReadFile(folder_ / "log"); }
   std::string Via() const { return "host=127.0.0.1 port=" + std::to_string(port_); }
@@ -106,6 +109,68 @@ TEST_F(PoolerTest, AnUndoneSwitchoverLetsTheClientsGoOn) {
   ASSERT_TRUE(status);
   EXPECT_EQ(status->code, 0) << ReadFile(folder_ / "bench");
   EXPECT_TRUE(IsBlueOpen());
+}
+
+// Neither `run` nor `status`, which settle the attempt, know the console.
+TEST_F(PoolerTest, ClientsThatAKilledToolLeftWaitingGoOnWithTheNextOneOnTheSideThatIsOpen) {
+  auto bench = StartBench(8);
+  for (const std::string phase : {"fence", "commit"}) {
+    SCOPED_TRACE(phase);
+    const bool is_turned = phase == "commit";
+    ASSERT_EQ(
+        Turn(ThroughPooler({"--hook", "test \"$PGTEAL_PHASE\" != " + phase + " || kill -9 $PPID"})),
+        128 + 9)
+        << Log();
+    ASSERT_TRUE(WaitUntil([&] { return is_turned ? IsGreenOpen() : IsBlueOpen(); }, seconds(20)));
+    ASSERT_TRUE(WaitUntil([this] { return HasWarned(run_->Log()); }, seconds(20))) << run_->Log();
+    EXPECT_EQ(Pgteal({"status"}), 0) << Log();
+    EXPECT_TRUE(HasWarned(Log())) << Log();
+    // Nothing to switch over to any more, but the clients get to the side that is open.
+    EXPECT_EQ(Pgteal(ThroughPooler({"switchover", "--dry-run"})), is_turned ? 3 : 0) << Log();
+    EXPECT_TRUE(Answers()) << PoolerLog();
+    EXPECT_EQ(Pgteal({"status"}), 0) << Log();
+    EXPECT_FALSE(HasWarned(Log())) << Log();
+  }
+  const auto status = bench->Wait(seconds(30));
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->code, 0) << ReadFile(folder_ / "bench");
+  Sql session(Via() + " user=shop dbname=" + db_.name());
+  EXPECT_EQ(session.Scalar("SHOW port"), std::to_string(db_.clusters().green().port()));
+}
+
+TEST_F(PoolerTest, ATransactionThatDoesNotEndLetsThePauseTimeOutAndTheClientsGoOn) {
+  Sql open(Via() + " user=shop dbname=" + db_.name());
+  open.Exec("BEGIN; INSERT INTO ledger VALUES (8, 1, 'still open')");
+  EXPECT_EQ(Turn(ThroughPooler({"--timeout", "3"})), 5) << Log();
+  EXPECT_TRUE(Answers()) << PoolerLog();
+  open.Exec("COMMIT");
+  EXPECT_TRUE(IsBlueOpen());
+  EXPECT_EQ(Pgteal({"status"}), 0) << Log();
+  EXPECT_FALSE(HasWarned(Log())) << Log();
+}
+
+// Without the configuration's path: what points the entry at the open side is the hook's.
+TEST_F(PoolerTest, AHookCanPointTheEntryAtTheSideThatIsOpenAlsoAfterAKilledTool) {
+  const std::string port = ClientProgram("psql").string() + " -XAtqc 'SHOW port' \"$PGTEAL_TO\"";
+  const std::string point = "{ port=$(" + port +
+                            "); sed -i \"s/ port=[0-9]* dbname/ port=$port dbname/\" " + Ini() +
+                            "; }";
+  const std::string hook = "test \"$PGTEAL_PHASE\" != switched || " + point;
+  const auto turn = [&](const std::string& more) {
+    return Turn({"--pgbouncer", Via() + " user=admin dbname=pgbouncer", "--hook", more + hook});
+  };
+  const auto answering = [this] {
+    return Sql(Via() + " user=shop dbname=" + db_.name()).Scalar("SHOW port");
+  };
+  ASSERT_EQ(turn(""), 0) << Log();
+  EXPECT_EQ(answering(), std::to_string(db_.clusters().green().port()));
+  ASSERT_EQ(turn("test \"$PGTEAL_PHASE\" != commit || kill -9 $PPID; "), 128 + 9) << Log();
+  ASSERT_TRUE(WaitUntil([this] { return HasWarned(run_->Log()); }, seconds(20))) << run_->Log();
+  EXPECT_EQ(
+      Pgteal({"rollback", "--pgbouncer", Via() + " user=admin dbname=pgbouncer", "--hook", hook}),
+      3)
+      << Log();
+  EXPECT_EQ(answering(), std::to_string(db_.clusters().blue().port()));
 }
 
 TEST_F(PoolerTest, AWrongConsoleOrEntryIsFoundBeforeAnythingIsClosed) {

@@ -113,6 +113,70 @@ TEST_F(GuardrailTest, APreparedTransactionIsRefusedAtTheGuardrailsAndBehindTheFe
   db_.blue().Exec("ROLLBACK PREPARED 'p'");
 }
 
+// psql with our own role, which the fence lets in. Its session counts as ours by its name.
+std::string Psql(const std::string& arguments, const std::string& name = "pgteal psql") {
+  return "PGAPPNAME='" + name + "' " + ClientProgram("psql").string() +
+         " -XAtq \"$PGTEAL_SOURCE\" " + arguments;
+}
+
+TEST_F(GuardrailTest, ACommitBehindTheFenceIsRefused) {
+  const std::string insert = Psql(
+      "-c 'SET default_transaction_read_only = off' -c \"INSERT INTO ledger VALUES (9, 9, '')\"");
+  EXPECT_EQ(Turn({"--hook", "test \"$PGTEAL_PHASE\" != drain || " + insert}), 3) << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("1 transactions were committed after the fence"));
+  EXPECT_TRUE(IsBlueOpen());
+  EXPECT_FALSE(IsGreenOpen());
+}
+
+TEST_F(GuardrailTest, ASessionThatComesBackBehindTheFenceIsRefused) {
+  const std::string arrived =
+      Psql("-c \"SELECT 'here' FROM pg_stat_activity WHERE application_name = 'guest'\"");
+  const std::string guest = "{ " + Psql("-c 'SELECT pg_sleep(60)'", "guest") +
+                            " >/dev/null 2>&1 & until test \"$(" + arrived +
+                            ")\" = here; do :; done; }";
+  EXPECT_EQ(Turn({"--hook", "test \"$PGTEAL_PHASE\" != drain || " + guest}), 3) << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("1 sessions came back behind the fence: postgres (guest)"));
+  EXPECT_TRUE(IsBlueOpen());
+}
+
+// From version 15 on the stream does not tell of a transaction without a published row.
+TEST_F(GuardrailTest, ACommitBehindTheFenceThatTheStreamDoesNotCarryIsReported) {
+  db_.ExecBoth("CREATE SEQUENCE s");
+  const std::string next =
+      Psql("-c 'SET default_transaction_read_only = off' -c \"SELECT nextval('s')\" >/dev/null");
+  const bool is_carried = db_.clusters().blue().major() < 15;
+  EXPECT_EQ(Turn({"--hook", "test \"$PGTEAL_PHASE\" != drain || " + next}), is_carried ? 3 : 0)
+      << Log();
+  EXPECT_THAT(Log(),
+              testing::HasSubstr(is_carried ? "were committed after the fence"
+                                            : "1 transactions ended on the closed server behind"));
+}
+
+TEST_F(GuardrailTest, ARollbackNamesTheSideThatLacksWhatTheOtherHas) {
+  const std::string change = "CREATE INDEX extra ON ledger (number)";
+  ASSERT_EQ(Turn(), 0) << Log();
+  Sql blue(db_.BlueInfo());
+  blue.Exec("SET default_transaction_read_only = off");
+  ASSERT_TRUE(
+      WaitUntil([&] { return blue.Scalar("SELECT count(*) FROM pgteal.schema_baseline") == "1"; },
+                seconds(30)));
+  Sql green = db_.GreenWriter();
+  green.Exec(change);
+  EXPECT_EQ(Turn(), 3) << Log();
+  EXPECT_THAT(Log(),
+              testing::HasSubstr("blue's schema is green's: index public.extra is missing on "
+                                 "blue. CREATE INDEX extra"));
+  // The same once the running stream, in which the table is announced anew, has noticed it.
+  green.Exec("INSERT INTO ledger VALUES (6, 1, '')");
+  ASSERT_TRUE(run_->WaitForLog("green's schema has changed, blue's has not"));
+  EXPECT_EQ(Turn(), 3) << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("H9 green's schema has not changed since"));
+  EXPECT_THAT(Log(), testing::Not(testing::HasSubstr("missing on green")));
+  EXPECT_TRUE(IsGreenOpen());
+  blue.Exec(change);
+  EXPECT_TRUE(WaitUntil([this] { return Turn() == 0; }, seconds(40))) << Log();
+}
+
 TEST_F(GuardrailTest, VerifyAsksForAFreshComparisonThatFoundNothing) {
   EXPECT_EQ(Turn({"--verify"}), 3) << Log();
   EXPECT_THAT(Log(), testing::HasSubstr("the two sides were never compared"));

@@ -51,15 +51,26 @@ TEST_F(SwitchoverTest, SequencesOfEveryKindGoOnWhereTheyWere) {
       "SELECT setval('reset', 77, false); SELECT setval('brim', 9223372036854775807);"
       "INSERT INTO owned DEFAULT VALUES; INSERT INTO owned DEFAULT VALUES");
   ASSERT_EQ(Turn(), 0) << Log();
-  for (const auto& name : {"called", "never", "cached", "down", "cycling", "\"Odd \"\"name\"",
-                           "reset", "brim", "owned_id_seq", "owned_other_seq"}) {
-    const std::string read = std::string("SELECT last_value, is_called FROM ") + name;
-    EXPECT_EQ(db_.green().Query(read), db_.blue().Query(read)) << name;
+  const std::vector<std::string> names = {
+      "called",           "never", "cached", "down",         "cycling",
+      "\"Odd \"\"name\"", "reset", "brim",   "owned_id_seq", "owned_other_seq"};
+  const std::string read = "SELECT last_value, is_called FROM ";
+  for (const auto& name : names) {
+    EXPECT_EQ(db_.green().Query(read + name), db_.blue().Query(read + name)) << name;
   }
   EXPECT_EQ(db_.green().Scalar("INSERT INTO owned DEFAULT VALUES RETURNING id * 100 + other"),
             "303");
   EXPECT_EQ(db_.green().Scalar("SELECT nextval('down')"), "35");
   EXPECT_EQ(db_.green().Scalar("SELECT nextval('reset')"), "77");
+  // And back.
+  Sql green = db_.GreenWriter();
+  green.Exec("SELECT nextval('called'), setval('reset', 500, false), nextval('never')");
+  ASSERT_EQ(Turn(), 0) << Log();
+  for (const auto& name : names) {
+    EXPECT_EQ(db_.blue().Query(read + name), db_.green().Query(read + name)) << name;
+  }
+  EXPECT_EQ(db_.blue().Query(read + "reset"), (Rows{{"500", "f"}}));
+  EXPECT_EQ(db_.blue().Scalar("SELECT nextval('called')"), "43");
 }
 
 TEST_F(SwitchoverTest, SyncSequencesWorksAtAnyTimeAndInTheDirectionOfTheStream) {
@@ -76,15 +87,54 @@ TEST_F(SwitchoverTest, SyncSequencesWorksAtAnyTimeAndInTheDirectionOfTheStream) 
 
 TEST_F(SwitchoverTest, LargeObjectsThatChangedSinceTheLoadComeAlong) {
   db_.ExecBoth("SELECT lo_from_bytea(4001, 'as it was'), lo_from_bytea(4002, 'goes away')");
+  db_.ExecBoth("SELECT lo_from_bytea(4004, 'private'), lo_from_bytea(4005, 'open')");
+  db_.green().Exec("GRANT UPDATE ON LARGE OBJECT 4005 TO shop");
+  // Two pieces of what is hashed and five of what is copied, the last of them not whole.
   db_.blue().Exec(
       "SELECT lo_put(4001, 3, 'IT'), lo_unlink(4002), lo_from_bytea(4003, repeat('x', "
-      "3000000)::bytea)");
+      "9000000)::bytea); GRANT SELECT ON LARGE OBJECT 4003, 4004 TO shop WITH GRANT OPTION;"
+      "GRANT SELECT ON LARGE OBJECT 4005 TO PUBLIC");
   ASSERT_EQ(Pgteal({"switchover", "--dry-run"}), 0) << Log();
-  EXPECT_THAT(Log(), testing::HasSubstr("3 large objects changed since they were copied"));
-  ASSERT_EQ(Turn(), 0) << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("5 large objects changed since they were copied"));
+  // What is written after the preparation is copied behind the fence.
+  const std::string late = ClientProgram("psql").string() +
+                           " -XAtq \"$PGTEAL_SOURCE\" -c \"SELECT lo_put(4001, 0, 'LATE')\"";
+  ASSERT_EQ(Turn({"--json", "--hook", "test \"$PGTEAL_PHASE\" != 'catch up' || " + late}), 0)
+      << Log();
+  EXPECT_EQ(nlohmann::json::parse(tool_->Stdout())["large_objects"], 1);
+  EXPECT_EQ(db_.green().Scalar("SELECT convert_from(lo_get(4001), 'UTF8')"), "LATET was");
   const std::string contents =
-      "SELECT oid, md5(lo_get(oid)) FROM pg_largeobject_metadata ORDER BY oid";
+      "SELECT oid, md5(lo_get(oid)), lomacl FROM pg_largeobject_metadata ORDER BY oid";
   EXPECT_EQ(db_.green().Query(contents), db_.blue().Query(contents));
+}
+
+TEST_F(SwitchoverTest, WhatDoesNotComeAlongIsListedByName) {
+  const auto warned = [this] {
+    EXPECT_EQ(Pgteal({"switchover", "--dry-run", "--json"}), 0) << Log();
+    const auto report = nlohmann::json::parse(tool_->Stdout());
+    std::string all;
+    for (const auto& warning : report["warnings"]) {
+      all += warning.get<std::string>() + "\n";
+    }
+    return all;
+  };
+  // The log of statements that we keep ourselves is unlogged.
+  run_->Terminate();
+  ASSERT_EQ(run_->WaitExit(), 130);
+  run_ = db_.Pgteal({"run", "--copy", "none", "--ddl-guard", "event-trigger"});
+  ASSERT_TRUE(run_->WaitForLog("streaming slot=")) << run_->Log();
+  const std::string none = warned();
+  for (const auto* kind : {"unlogged", "foreign", "materialized"}) {
+    EXPECT_THAT(none, testing::Not(testing::HasSubstr(kind)));
+  }
+  db_.ExecBoth(
+      "CREATE UNLOGGED TABLE scratch (id int PRIMARY KEY); CREATE FOREIGN DATA WRAPPER w;"
+      "CREATE SERVER far FOREIGN DATA WRAPPER w; CREATE FOREIGN TABLE \"Away\" (a int) SERVER far;"
+      "CREATE MATERIALIZED VIEW total AS SELECT count(*) AS n FROM ledger");
+  const std::string all = warned();
+  EXPECT_THAT(all, testing::HasSubstr("do not come along: public.scratch\n"));
+  EXPECT_THAT(all, testing::HasSubstr("the new side needs: public.\"Away\"\n"));
+  EXPECT_THAT(all, testing::HasSubstr("last refresh saw: public.total\n"));
 }
 
 TEST_F(SwitchoverTest, MaterializedViewsAreRefreshedAndTablesAnalyzedBeforeTheFence) {
@@ -94,6 +144,16 @@ TEST_F(SwitchoverTest, MaterializedViewsAreRefreshedAndTablesAnalyzedBeforeTheFe
   ASSERT_EQ(Turn(), 0) << Log();
   EXPECT_EQ(db_.green().Scalar("SELECT n FROM total"), "500");
   EXPECT_NE(db_.green().Scalar("SELECT count(*) FROM pg_stats WHERE tablename = 'ledger'"), "0");
+}
+
+TEST_F(SwitchoverTest, RefreshAndAnalyzeCanBeLeftOut) {
+  db_.ExecBoth("CREATE MATERIALIZED VIEW total AS SELECT count(*) AS n FROM ledger");
+  db_.green().Exec("ALTER TABLE ledger SET (autovacuum_enabled = off)");
+  db_.blue().Exec("INSERT INTO ledger SELECT 5, i, '' FROM generate_series(1, 500) AS i");
+  ASSERT_TRUE(db_.WaitCaughtUp());
+  ASSERT_EQ(Turn({"--no-refresh", "--no-analyze"}), 0) << Log();
+  EXPECT_EQ(db_.green().Scalar("SELECT n FROM total"), "0");
+  EXPECT_EQ(db_.green().Scalar("SELECT count(*) FROM pg_stats WHERE tablename = 'ledger'"), "0");
 }
 
 TEST_F(SwitchoverTest, ATransactionThatIsOpenAtTheFenceIsRolledBack) {
@@ -130,17 +190,12 @@ TEST_F(SwitchoverTest, ARollbackLeavesRolesAndDefaultsExactlyAsTheyWere) {
       db_.name() +
       " SET default_transaction_read_only = on;"
       "ALTER ROLE writer SET work_mem = '5MB'");
-  const std::string settings =
-      "SELECT rolname, rolcanlogin, setdatabase, setconfig FROM pg_roles LEFT JOIN"
-      " pg_db_role_setting ON setrole = pg_roles.oid WHERE rolname !~ '^pg_'"
-      " UNION ALL SELECT 'database', true, setdatabase, setconfig FROM pg_db_role_setting"
-      " WHERE setrole = 0 ORDER BY 1, 3";
-  const Rows before = db_.blue().Query(settings);
+  const Rows before = Settings().front();
   ASSERT_EQ(Turn(), 0) << Log();
-  EXPECT_NE(db_.blue().Query(settings), before);
+  EXPECT_NE(Settings().front(), before);
   EXPECT_EQ(db_.blue().Scalar("SELECT count(*) FROM pg_roles WHERE rolcanlogin"), "1");
   ASSERT_EQ(Turn(), 0) << Log();
-  EXPECT_EQ(db_.blue().Query(settings), before);
+  EXPECT_EQ(Settings().front(), before);
   db_.blue().Exec("DROP ROLE locked; ALTER ROLE reader IN DATABASE " + db_.name() +
                   " RESET ALL; DROP ROLE reader; DROP ROLE writer");
 }
@@ -165,14 +220,23 @@ TEST_F(SwitchoverTest, ARoleThatIsLeftAloneKeepsItsLoginAndItsSession) {
 TEST_F(SwitchoverTest, TheHookLearnsEveryPhaseAndBothSides) {
   const TempFolder folder("pgteal-hook");
   const std::string file = (folder / "phases").string();
-  ASSERT_EQ(
-      Turn({"--hook", "echo \"$PGTEAL_PHASE ${PGTEAL_LSN:+lsn}\" >> " + file +
-                          "; psql -XAtqc 'select 1' \"$PGTEAL_TO\" >> " + file + ".to || true"}),
-      0)
-      << Log();
+  const std::string ports = (folder / "ports").string();
+  const auto port_of = [](const std::string& side) {
+    return ClientProgram("psql").string() + " -XAtqc 'SHOW port' \"$PGTEAL_" + side + "\"";
+  };
+  const std::string hook = "echo \"$PGTEAL_PHASE ${PGTEAL_LSN:+lsn}\" >> " + file +
+                           "; test \"$PGTEAL_PHASE\" != switched || { " + port_of("FROM") + "; " +
+                           port_of("TO") + "; " + port_of("SOURCE") + "; " + port_of("TARGET") +
+                           "; } > " + ports;
+  const std::string blue = std::to_string(db_.clusters().blue().port()) + "\n";
+  const std::string green = std::to_string(db_.clusters().green().port()) + "\n";
+  ASSERT_EQ(Turn({"--hook", hook}), 0) << Log();
   EXPECT_EQ(ReadFile(file),
             "connect \nguardrails \nprepare \ncatch up \nfence \ndrain lsn\nprove lsn\n"
             "sequences lsn\nlarge objects lsn\narm lsn\ncommit lsn\nswitched lsn\n");
+  EXPECT_EQ(ReadFile(ports), blue + green + blue + green);
+  ASSERT_EQ(Turn({"--hook", hook}), 0) << Log();
+  EXPECT_EQ(ReadFile(ports), green + blue + blue + green);
 }
 
 TEST_F(SwitchoverTest, WithoutAWayBackThereIsNoRollback) {

@@ -14,6 +14,7 @@ constexpr const char* kNowSql =
     "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
 
 TEST_F(SwitchoverTest, ADryRunClosesNothingAndPredictsTheOutage) {
+  db_.ExecBoth("CREATE SEQUENCE one; CREATE SEQUENCE two");
   ASSERT_NO_FATAL_FAILURE(StartClients());
   const std::string catalogs =
       "SELECT (SELECT count(*) FROM pg_roles WHERE rolcanlogin), (SELECT count(*) FROM"
@@ -26,15 +27,30 @@ TEST_F(SwitchoverTest, ADryRunClosesNothingAndPredictsTheOutage) {
   const auto report = nlohmann::json::parse(tool_->Stdout());
   EXPECT_EQ(report["result"], "rehearsed");
   EXPECT_GT(report["outage_ms"], 0);
+  EXPECT_EQ(report["sequences"], 2);
+  std::string steps;
+  for (const auto& step : report["steps"]) steps += step["name"].get<std::string>() + ", ";
+  EXPECT_EQ(steps,
+            "connect, guardrails, fence, drain, prove, sequences, large objects, arm, commit, ");
   EXPECT_EQ(db_.blue().Query(catalogs), blue);
   EXPECT_EQ(db_.green().Query(catalogs), green);
   ExpectNothingLost();
 }
 
 TEST_F(SwitchoverTest, TheReportAndTheEventsTellWhatHappened) {
+  const std::string end = "SELECT pg_current_wal_insert_lsn()";
+  const std::string blue_before = db_.blue().Scalar(end);
+  const std::string green_before = db_.green().Scalar(end);
   ASSERT_EQ(Turn({"--json"}), 0) << Log();
   const auto report = nlohmann::json::parse(tool_->Stdout());
   EXPECT_EQ(report["result"], "switched");
+  // Each is a position in the log of its side, of some moment during the turn.
+  const auto lies_in_turn = [](const std::string& before, const std::string& lsn, Sql side) {
+    return side.Scalar("SELECT '" + before + "'::pg_lsn < '" + lsn + "' AND '" + lsn +
+                       "' <= pg_current_wal_insert_lsn()") == "t";
+  };
+  EXPECT_TRUE(lies_in_turn(blue_before, report["barrier_lsn"], Sql(db_.BlueInfo())));
+  EXPECT_TRUE(lies_in_turn(green_before, report["way_back_lsn"], Sql(db_.GreenInfo())));
   EXPECT_GT(report["outage_ms"], 0);
   EXPECT_EQ(report["steps"].size(), 11u);
   EXPECT_EQ(db_.green().Scalar("SELECT count(*) FROM pgteal.event WHERE kind = 'switchover'"), "2");

@@ -18,6 +18,10 @@ constexpr const char* kHeldSql =
     "SELECT end_lsn, transactions, (extract(epoch FROM (to_jsonb(p)->>'written_at')::timestamptz"
     " - '2000-01-01 00:00:00+00') * 1000000)::bigint FROM pgteal.progress AS p WHERE slot = $1";
 
+// The end of the log, and the number behind the last transaction that has ended.
+constexpr const char* kEndSql =
+    "SELECT pg_current_wal_insert_lsn(), pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
+
 }  // namespace
 
 Drain::Drain(pg::Connection& from, pg::Connection& to, std::string slot)
@@ -43,7 +47,9 @@ uint64_t Drain::LagBytes() {
 pg::Lsn Drain::ToEnd() {
   // A transaction of its own, so that the walsender has something to send at once.
   from_.Exec("SELECT pg_logical_emit_message(true, 'pgteal', 'barrier')");
-  const pg::Lsn mark = from_.Exec("SELECT pg_current_wal_insert_lsn()").LsnAt(0, 0);
+  const auto end = from_.Exec(kEndSql);
+  const pg::Lsn mark = end.LsnAt(0, 0);
+  next_xid_ = end.Int(0, 1);
   pipeline::Doorbell never;
   while (true) {
     const Held held = Read();
@@ -56,11 +62,12 @@ pg::Lsn Drain::ToEnd() {
   }
 }
 
-void Drain::Prove() {
+int64_t Drain::Prove() {
   const int64_t before = transactions_;
+  const int64_t xid_before = next_xid_;
   ToEnd();
   const int64_t others = transactions_ - before - 1;
-  if (others == 0) return;
+  if (others == 0) return next_xid_ - xid_before - 1;
   throw pg::Refused(
       fmt::format("{} transactions were committed after the fence, by sessions that it does not "
                   "stop",

@@ -22,8 +22,11 @@ class Drain {
   // Puts a mark behind everything that is committed, and waits until the opening side holds it.
   // Returns the mark.
   pg::Lsn ToEnd();
-  // Once more. Throws Refused when anything but our marks was committed since the last ToEnd().
-  void Prove();
+  // Once more. Throws Refused when anything but our marks was committed to published tables since
+  // the last ToEnd(). Returns how many more transactions took a number on the closing side's server
+  // meanwhile: numbers belong to all its databases, so they tell that something was written, not
+  // where.
+  [[nodiscard]] int64_t Prove();
   // When the last transaction was committed that wrote rows of somebody else's tables, by the
   // closing side's clock, as of the last mark that was reached; our marks do not count. None: the
   // stream has not seen one yet.
@@ -41,6 +44,7 @@ class Drain {
   pg::Connection& to_;
   const std::string slot_;
   int64_t transactions_ = 0;  // applied when the last mark was reached
+  int64_t next_xid_ = 0;      // of the closing side's server, right behind the last mark
   std::optional<pg::Timestamp> last_commit_;
 };
 

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "pg/catalog.h"
 #include "pg/error.h"
 #include "pg/quote.h"
 #include "pipeline/large_objects.h"
+#include "pipeline/schema_catalog.h"
 #include "pipeline/table_state.h"
 #include "pipeline/verify.h"
 #include "tools/check/check.h"
@@ -85,6 +87,19 @@ void CheckFence(pg::Connection& from, pg::Connection& to, const pipeline::FenceO
   }
 }
 
+// Relations of the user's, by a condition on pg_class; a long list is cut.
+std::string NamesOf(pg::Connection& side, const std::string& condition) {
+  constexpr int kNamesMax = 20;
+  const auto rows = side.Exec(std::string(pipeline::kUserObjects) +
+                              "SELECT name FROM relations WHERE " + condition + " ORDER BY 1");
+  std::string names;
+  for (int i = 0; i < std::min(rows.rows(), kNamesMax); ++i) {
+    names += (i == 0 ? "" : ", ") + rows.String(i, 0);
+  }
+  if (rows.rows() > kNamesMax) names += fmt::format(", … ({} in all)", rows.rows());
+  return names;
+}
+
 }  // namespace
 
 Objections FindObjections(pg::Connection& from, pg::Connection& to,
@@ -121,17 +136,14 @@ std::vector<std::string> FindConcerns(pg::Connection& from, pg::Connection& to,
                     "the fence, and could come back",
                     same_role.Int(0, 0)));
   }
-  const auto lost = from.Exec(
-      "SELECT count(*) FILTER (WHERE relpersistence = 'u'), count(*) FILTER (WHERE relkind = 'f')"
-      " FROM pg_class WHERE relkind IN ('r', 'f') AND oid >= 16384");
-  if (lost.Int(0, 0) > 0) {
-    concerns.push_back(
-        fmt::format("{} unlogged tables: their rows do not come along", lost.Int(0, 0)));
+  const std::string unlogged = NamesOf(from, "relkind = 'r' AND relpersistence = 'u'");
+  if (!unlogged.empty()) {
+    concerns.push_back("unlogged tables, whose rows do not come along: " + unlogged);
   }
-  if (lost.Int(0, 1) > 0) {
-    concerns.push_back(
-        fmt::format("{} foreign tables: check their servers and user mappings on the new side",
-                    lost.Int(0, 1)));
+  const std::string foreign = NamesOf(from, "relkind = 'f'");
+  if (!foreign.empty()) {
+    concerns.push_back("foreign tables, whose servers and user mappings the new side needs: " +
+                       foreign);
   }
   const size_t objects = pipeline::FindLargeObjectChanges(from, to).count();
   if (objects > 0) {
@@ -140,19 +152,19 @@ std::vector<std::string> FindConcerns(pg::Connection& from, pg::Connection& to,
         "fence",
         objects));
   }
-  const auto matviews = to.Exec("SELECT count(*) FROM pg_matviews WHERE ispopulated");
-  if (matviews.Int(0, 0) > 0) {
-    concerns.push_back(fmt::format(
-        "{} materialized views hold what they held at their last refresh", matviews.Int(0, 0)));
+  const std::string matviews = NamesOf(to, "relkind = 'm' AND relispopulated");
+  if (!matviews.empty()) {
+    concerns.push_back("materialized views, which hold what their last refresh saw: " + matviews);
   }
   return concerns;
 }
 
 void AddCheckResults(pg::Connection& from, pg::Connection& to, const pipeline::Deployment& oriented,
-                     const std::set<std::string>& skip, std::vector<Objection>* objections,
-                     std::vector<std::string>* warnings) {
+                     const pipeline::SideNames& sides, const std::set<std::string>& skip,
+                     std::vector<Objection>* objections, std::vector<std::string>* warnings) {
   CheckOptions options;
   options.name = oriented.name;
+  options.sides = sides;
   options.phase = CheckPhase::kSwitchover;
   options.source = oriented.source;
   options.skip = skip;

@@ -1,7 +1,6 @@
 #include "tools/switchover/pooler.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 
 #include "pg/connection.h"
 #include "pg/error.h"
+#include "pg/pooler_console.h"
 #include "pg/quote.h"
 
 namespace pgteal::tools {
@@ -77,16 +77,23 @@ std::string Place(const pg::ConnInfo& side, const std::string& database) {
 Pooler::Pooler(PoolerOptions options)
     : options_(std::move(options)), console_(pg::ConnInfo::Parse(options_.conninfo)) {}
 
-void Pooler::Command(const std::string& command, const pg::Interrupt* interrupt) const {
+pg::Connection Pooler::Console(const pg::Interrupt* interrupt) const {
   pg::SessionOptions session{.application_name = "pgteal pooler"};
   session.is_console = true;
   session.interrupt = interrupt;
-  pg::Connection console(console_, session);
-  console.Exec(command);
+  return {console_, session};
+}
+
+void Pooler::Command(const std::string& command, const pg::Interrupt* interrupt) const {
+  Console(interrupt).Exec(command);
+}
+
+bool Pooler::IsPaused() const {
+  auto console = Console(nullptr);
+  return pg::IsPaused(console, options_.database);
 }
 
 void Pooler::Pause(const pg::Interrupt* interrupt) {
-  is_paused_ = true;  // even if we do not learn of it
   Command("PAUSE " + pg::QuoteIdentifier(options_.database), interrupt);
 }
 
@@ -120,14 +127,7 @@ void Pooler::PointAt(const pg::ConnInfo& side) {
 }
 
 void Pooler::Resume() {
-  if (!is_paused_) return;
-  is_paused_ = false;
-  try {
-    Command("RESUME " + pg::QuoteIdentifier(options_.database), nullptr);
-  } catch (const pg::ServerError& error) {
-    // A pause that never came about cannot be ended.
-    spdlog::info("PgBouncer: {}", error.what());
-  }
+  if (IsPaused()) Command("RESUME " + pg::QuoteIdentifier(options_.database), nullptr);
 }
 
 std::string PointedAt(const std::string& ini, const std::string& database,

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "pg/connection.h"
 #include "pg/conninfo.h"
 #include "pg/interrupt.h"
 
@@ -22,21 +23,25 @@ class Pooler {
 
   // Throws when the console does not let us in or the configuration could not be rewritten.
   void Check(const pg::ConnInfo& side) const;
+  // Whether its clients wait, whoever made them.
+  bool IsPaused() const;
   // Waits until every transaction that is under way has ended; new ones wait in PgBouncer. Throws
   // Interrupted, after the pause was taken back.
   void Pause(const pg::Interrupt* interrupt);
   // Rewrites the entry in the configuration, if we know the file, and makes PgBouncer read it.
   void PointAt(const pg::ConnInfo& side);
-  // Nothing when it is not paused.
+  // Lets the clients go on; nothing when they do already.
   void Resume();
 
+  const std::string& database() const { return options_.database; }
+
  private:
+  pg::Connection Console(const pg::Interrupt* interrupt) const;
   void Command(const std::string& command, const pg::Interrupt* interrupt) const;
   std::string Rewritten(const pg::ConnInfo& side) const;
 
   const PoolerOptions options_;
   const pg::ConnInfo console_;
-  bool is_paused_ = false;
 };
 
 // The text of a pgbouncer.ini with host, port and dbname of one entry of [databases] replaced by

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "pipeline/large_objects.h"
 #include "pipeline/sequence_copy.h"
 
 namespace pgteal::tools {
@@ -9,9 +10,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Statements that the fence, the arming and the commit send one after the other.
-constexpr int kStatementsFrom = 14;
-constexpr int kStatementsTo = 9;
+// Statements that these steps send one after the other.
+constexpr int kStatementsFence = 8;
+constexpr int kStatementsArmFrom = 6;
+constexpr int kStatementsArmTo = 6;  // with the round trips of a session of its own
+constexpr int kStatementsCommit = 9;
 
 template <typename Body>
 SwitchoverReport::Milliseconds Time(Body body) {
@@ -31,7 +34,7 @@ Rehearsal RehearseTurn(pg::Connection& from, pg::Connection& to, Drain& drain) {
   rehearsal.lag_bytes = drain.LagBytes();
   const auto from_trip = Time([&from] { from.Exec("SELECT 1"); });
   const auto to_trip = Time([&to] { to.Exec("SELECT 1"); });
-  add("fence", from_trip * kStatementsFrom);
+  add("fence", from_trip * kStatementsFence);
   // One more time for the proof.
   const auto drained = Time([&drain] { drain.ToEnd(); });
   add("drain", drained);
@@ -42,7 +45,10 @@ Rehearsal RehearseTurn(pg::Connection& from, pg::Connection& to, Drain& drain) {
     pipeline::ReadSequences(to);
   });
   add("sequences", read);
-  add("commit", to_trip * kStatementsTo);
+  // Both sides are hashed to the end.
+  add("large objects", Time([&] { pipeline::FindLargeObjectChanges(from, to); }));
+  add("arm", from_trip * kStatementsArmFrom + to_trip * kStatementsArmTo);
+  add("commit", to_trip * kStatementsCommit);
   return rehearsal;
 }
 

@@ -13,6 +13,7 @@
 #include "pg/quote.h"
 #include "pg/replication.h"
 #include "pipeline/large_objects.h"
+#include "pipeline/pooler_pause.h"
 #include "pipeline/read_only.h"
 #include "pipeline/sequence_copy.h"
 #include "pipeline/table_state.h"
@@ -31,9 +32,6 @@ using std::chrono::milliseconds;
 constexpr uint64_t kLagAtFenceMax = 1 << 20;
 constexpr milliseconds kLagLook{20};
 constexpr milliseconds kStreamWait{3000};
-// Undoing goes on until it is done; so often it is tried again when a server is away.
-constexpr milliseconds kUndoPause{500};
-constexpr milliseconds kUndoLog{5000};
 
 // And what the server's clock says at this moment, in microseconds since 2000.
 constexpr const char* kPreparedSql =
@@ -149,13 +147,14 @@ void Switchover::Connect() {
           "Wait for it, or end the tool that makes it.");
     }
     epoch_ = pipeline::CurrentEpoch(options_.deployment, session);
+    oriented_ = pipeline::Oriented(options_.deployment, epoch_);
+    if (pooler_) EndLeftPause();
     const bool is_back = epoch_ % 2 == 1;
     if (is_back != (options_.kind == TurnKind::kRollback)) {
       throw pg::Refused(
           is_back ? "green takes the writes already" : "blue takes the writes already",
           is_back ? "`pgteal rollback` goes back." : "There is nothing to roll back.");
     }
-    oriented_ = pipeline::Oriented(options_.deployment, epoch_);
     from_ = std::make_unique<pg::Connection>(oriented_.source, session);
     to_ = std::make_unique<pg::Connection>(oriented_.target, session);
     drain_.emplace(*from_, *to_, oriented_.name);
@@ -167,8 +166,8 @@ void Switchover::CheckGuardrails() {
     WaitForStream();
     auto objections = FindObjections(*from_, *to_, oriented_, fence_);
     if (objections.empty()) {
-      AddCheckResults(*from_, *to_, oriented_, options_.skip_checks, &objections,
-                      &report_.warnings);
+      AddCheckResults(*from_, *to_, oriented_, pipeline::SideNamesAt(epoch_), options_.skip_checks,
+                      &objections, &report_.warnings);
     }
     for (const auto& objection : objections) {
       spdlog::error("guardrail: {}. {}", objection.what, objection.fix);
@@ -224,6 +223,9 @@ void Switchover::CatchUp() {
 void Switchover::Fence() {
   if (pooler_) {
     Step("pause", [this] {
+      Note(pipeline::kPoolerPaused,
+           pipeline::PoolerPauseDetail({.database = pooler_->database(), .epoch = epoch_}));
+      is_paused_ = true;
       outage_.Closing(Clock::now());
       pooler_->Pause(&interrupt_);
     });
@@ -261,7 +263,13 @@ void Switchover::Prove() {
       throw pg::Refused("a transaction was prepared before the fence fell and could still commit",
                         "COMMIT PREPARED or ROLLBACK PREPARED it.");
     }
-    drain_->Prove();
+    const int64_t unseen = drain_->Prove();
+    if (unseen > 0) {
+      report_.warnings.push_back(fmt::format(
+          "{} transactions ended on the closed server behind the fence that changed no published "
+          "table: of its other databases, of its own jobs, or of who gets past the fence",
+          unseen));
+    }
     outage_.LastCommit(drain_->last_commit());
   });
 }
@@ -299,87 +307,6 @@ void Switchover::PassPointOfNoReturn() {
     is_turned_ = true;
     outage_.Opened(Clock::now());
   });
-}
-
-void Switchover::Open() {
-  try {
-    // Sessions that were here before still have read-only as their default.
-    pg::Connection to(oriented_.target, Unhurried());
-    pipeline::EndForeignSessions(to, fence_, to.Exec("SELECT clock_timestamp()").String(0, 0));
-  } catch (const pg::Error& error) {
-    report_.warnings.push_back(fmt::format("sessions of before were not ended: {}", error.what()));
-  }
-  CallHook("switched");
-  if (!pooler_) return;
-  try {
-    pooler_->PointAt(oriented_.target);
-    pooler_->Resume();
-    outage_.Opened(Clock::now());
-  } catch (const std::exception& error) {
-    report_.warnings.push_back(
-        fmt::format("PgBouncer still waits: {}. Point its database at the new side, RELOAD, RESUME",
-                    error.what()));
-  }
-}
-
-// What is left can be done by anybody, later too.
-void Switchover::Finish() {
-  report_.times = {.outage = outage_.outage(),
-                   .is_from_commit = outage_.is_from_commit(),
-                   .closed = outage_.closed(),
-                   .last_commit = outage_.last_commit(),
-                   .opened = outage_.opened_at()};
-  Note(report_.verb, fmt::format("done, outage {:.0f} ms, barrier {}", report_.times.outage.count(),
-                                 report_.barrier));
-  from_.reset();
-  try {
-    pipeline::SettleTurn(options_.deployment, attempt_->id(), Unhurried());
-  } catch (const pg::Error& error) {
-    report_.warnings.push_back(fmt::format(
-        "the slot of the closed side is still there: {}. The next run or status removes it",
-        error.what()));
-  }
-  for (const auto& warning : report_.warnings) spdlog::warn("{}", warning);
-}
-
-// Until it is known how the attempt ended. A second Ctrl-C leaves it to the next command.
-void Switchover::Undo() {
-  if (!is_begun_) return;
-  // What they have not committed holds the rows that settling needs.
-  from_.reset();
-  to_.reset();
-  auto next_log = Clock::now();
-  while (true) {
-    try {
-      const auto session = Unhurried();
-      const auto settled = pipeline::SettleTurn(options_.deployment, attempt_->id(), session);
-      is_turned_ = settled == pipeline::Settled::kFinished;
-      // Another tool may have settled it before us.
-      if (settled == pipeline::Settled::kNothing) {
-        is_turned_ = pipeline::CurrentEpoch(options_.deployment, session) > epoch_;
-      }
-      break;
-    } catch (const pg::Error& error) {
-      if (Clock::now() >= next_log) {
-        spdlog::warn("undoing is tried again until it is done: {}", error.what());
-        next_log = Clock::now() + kUndoLog;
-      }
-    }
-    Pause(kUndoPause);
-  }
-  if (is_turned_) {
-    outage_.Opened(Clock::now());  // at the latest: the answer was lost
-    return;
-  }
-  try {
-    if (pooler_) pooler_->Resume();
-    if (!options_.hook.empty()) {
-      RunHook(options_.hook, "undone", options_.deployment, oriented_, report_.barrier, nullptr);
-    }
-  } catch (const pg::Error& error) {
-    spdlog::warn("after undoing: {}", error.what());
-  }
-  Note(report_.verb, "undone");
 }
 
 void Switchover::Rehearse() {

@@ -58,6 +58,7 @@ class Switchover {
 
  private:
   void Connect();
+  void EndLeftPause();
   void CheckGuardrails();
   void WaitForStream();
   void Prepare();
@@ -70,6 +71,7 @@ class Switchover {
   void Open();
   void Undo();
   void Finish();
+  void ResumePooler();
   template <typename Body>
   void Step(const char* name, Body body);
   void CallHook(const std::string& phase);
@@ -92,6 +94,7 @@ class Switchover {
   std::optional<Drain> drain_;
   std::optional<Pooler> pooler_;
   bool is_begun_ = false;   // the attempt is on record
+  bool is_paused_ = false;  // PgBouncer, and that is on record
   bool is_turned_ = false;  // past the point of no return
   Outage outage_;
 };
