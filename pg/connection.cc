@@ -257,6 +257,23 @@ Connection::Ready Connection::Wait(bool for_write, Deadline deadline) {
   }
 }
 
+Connection::Readable Connection::WaitWith(bool reads, const Connection& other, bool writes) {
+  std::array<pollfd, 3> fds = {{
+      {PQsocket(get()), static_cast<short>(reads ? POLLIN : 0), 0},
+      {PQsocket(other.get()), static_cast<short>(POLLIN | (writes ? POLLOUT : 0)), 0},
+      {interrupt_ == nullptr ? -1 : interrupt_->fd(), POLLIN, 0},
+  }};
+  int ready = 0;
+  while ((ready = poll(fds.data(), fds.size(), -1)) < 0) {
+    if (errno != EINTR) throw ConnectionLost("poll() failed on two connections");
+  }
+  if (fds[2].revents != 0) {
+    Cancel();
+    throw Interrupted();
+  }
+  return {.own = reads && fds[0].revents != 0, .other = (fds[1].revents & ~POLLOUT) != 0};
+}
+
 void Connection::Cancel() noexcept {
   // So that a statement that waits for a lock does not hold our locks after we are gone.
   if (!connection_ || PQtransactionStatus(get()) != PQTRANS_ACTIVE) return;

@@ -56,6 +56,12 @@ class Connection {
   enum class Ready { kReadable, kWritable, kTimeout };
   // Waits for the socket. Throws Interrupted when the interrupt is raised.
   Ready Wait(bool for_write, Deadline deadline);
+  // Until this one can be read or the other one written, as asked for, or the other can be read.
+  struct Readable {
+    bool own;
+    bool other;
+  };
+  Readable WaitWith(bool reads, const Connection& other, bool writes);
   // Sends all that is buffered, reading meanwhile, so that neither side can block the other.
   void Flush();
   // The next result once it is complete; an empty Result when there is none left.

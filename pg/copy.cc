@@ -2,10 +2,16 @@
 
 #include <libpq-fe.h>
 
+#include <utility>
+
 #include "pg/error.h"
 
 namespace pgteal::pg {
 namespace {
+
+// COPY sends a message a row; larger writes cost fewer system calls, and small ones let the other
+// side begin sooner.
+constexpr size_t kPipeBytes = 64 << 10;
 
 void RequireCopyOut(const Result& result) {
   if (PQresultStatus(result.get()) == PGRES_COPY_OUT) return;
@@ -41,6 +47,18 @@ void CopyIn::Write(std::string_view bytes) {
     connection_.Flush();
     if (sent == 1) return;
   }
+}
+
+void CopyIn::Keep(std::string_view bytes) {
+  if (PQputCopyData(connection_.get(), bytes.data(), static_cast<int>(bytes.size())) != 1) {
+    connection_.ThrowLost();
+  }
+}
+
+bool CopyIn::Push() {
+  const int left = PQflush(connection_.get());
+  if (left < 0) connection_.ThrowLost();
+  return left > 0;
 }
 
 uint64_t CopyIn::Finish() {
@@ -81,23 +99,78 @@ CopyOut::CopyOut(Connection& connection) : connection_(connection) {
 CopyOut::~CopyOut() { PQfreemem(chunk_); }
 
 std::optional<std::string_view> CopyOut::Next() {
-  PQfreemem(chunk_);
-  chunk_ = nullptr;
-  int bytes = PQgetCopyData(connection_.get(), &chunk_, 1);
-  while (bytes == 0) {
+  Step step = TryNext();
+  while (step == Step::kNothingYet) {
     connection_.Wait(false, std::nullopt);
     if (PQconsumeInput(connection_.get()) != 1) connection_.ThrowLost();
-    bytes = PQgetCopyData(connection_.get(), &chunk_, 1);
+    step = TryNext();
   }
-  if (bytes > 0) return std::string_view(chunk_, static_cast<size_t>(bytes));
+  if (step == Step::kEnd) return std::nullopt;
+  return chunk();
+}
+
+CopyOut::Step CopyOut::TryNext() {
+  PQfreemem(chunk_);
+  chunk_ = nullptr;
+  const int bytes = PQgetCopyData(connection_.get(), &chunk_, 1);
+  if (bytes == 0) return Step::kNothingYet;
   if (bytes < -1) connection_.ThrowLost();
+  if (bytes > 0) {
+    chunk_bytes_ = static_cast<size_t>(bytes);
+    return Step::kChunk;
+  }
   const Result result = connection_.NextResult(std::nullopt);
   while (connection_.NextResult(std::nullopt).get() != nullptr) {
   }
   if (result.get() == nullptr) connection_.ThrowLost();
   connection_.ThrowIfError(result);
   rows_ = result.affected_rows();
-  return std::nullopt;
+  return Step::kEnd;
+}
+
+CopyPipe::CopyPipe(CopyOut& from, CopyIn& to, std::function<void(size_t)> on_bytes)
+    : from_(from), to_(to), on_bytes_(std::move(on_bytes)) {
+  buffer_.reserve(2 * kPipeBytes);
+}
+
+void CopyPipe::Run() {
+  auto step = CopyOut::Step::kChunk;
+  const auto is_at_end = [&step] { return step == CopyOut::Step::kEnd; };
+  while (!is_at_end() || !buffer_.empty()) {
+    if (!is_at_end()) step = Fill();
+    if (!is_pending_ && !buffer_.empty()) Send();
+    if (is_pending_) is_pending_ = to_.Push();
+    const bool is_dry = step == CopyOut::Step::kNothingYet;
+    // What libpq has read already makes no socket readable: unless it is dry, it is asked first.
+    const bool has_more = !is_dry && !is_at_end() && buffer_.empty();
+    if (!has_more && (is_dry || is_pending_)) Wait(is_dry, is_pending_);
+  }
+}
+
+// What is there, up to a buffer: kChunk when there may be more.
+CopyOut::Step CopyPipe::Fill() {
+  auto step = CopyOut::Step::kChunk;
+  while (buffer_.size() < kPipeBytes && step == CopyOut::Step::kChunk) {
+    step = from_.TryNext();
+    if (step == CopyOut::Step::kChunk) buffer_.append(from_.chunk());
+  }
+  return step;
+}
+
+void CopyPipe::Send() {
+  to_.Keep(buffer_);
+  is_pending_ = true;
+  on_bytes_(buffer_.size());
+  buffer_.clear();
+}
+
+void CopyPipe::Wait(bool reads, bool writes) {
+  auto& from = from_.connection_;
+  auto& to = to_.connection_;
+  const auto readable = from.WaitWith(reads, to, writes);
+  if (readable.own && PQconsumeInput(from.get()) != 1) from.ThrowLost();
+  // A notice, or the reason why it takes no more: Finish() looks at it.
+  if (readable.other && PQconsumeInput(to.get()) != 1) to.ThrowLost();
 }
 
 }  // namespace pgteal::pg

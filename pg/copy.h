@@ -1,7 +1,9 @@
 #ifndef PGTEAL_PG_COPY_H_
 #define PGTEAL_PG_COPY_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +28,12 @@ class CopyIn {
   uint64_t Finish();
 
  private:
+  friend class CopyPipe;
+  // Takes the bytes into libpq's buffer and waits for nothing.
+  void Keep(std::string_view bytes);
+  // Sends what the socket takes; true when something is left.
+  bool Push();
+
   Connection& connection_;
   bool is_open_ = true;
 };
@@ -46,9 +54,37 @@ class CopyOut {
   uint64_t rows() const { return rows_; }  // after the end
 
  private:
+  friend class CopyPipe;
+  enum class Step : uint8_t { kChunk, kNothingYet, kEnd };
+  // What has arrived already, in chunk(); waits for nothing but the end's own messages.
+  Step TryNext();
+  std::string_view chunk() const { return {chunk_, chunk_bytes_}; }
+
   Connection& connection_;
   char* chunk_ = nullptr;  // libpq's, freed with PQfreemem
+  size_t chunk_bytes_ = 0;
   uint64_t rows_ = 0;
+};
+
+// The bytes of one COPY into another, as they come: reads from one server while the other is still
+// busy with what it was sent, so that neither waits for us. Holds some hundred kilobytes.
+class CopyPipe {
+ public:
+  // `on_bytes` is told how many have gone on, every now and then. Borrows all.
+  CopyPipe(CopyOut& from, CopyIn& to, std::function<void(size_t)> on_bytes);
+  // To the end of `from`. Does not finish `to`.
+  void Run();
+
+ private:
+  CopyOut::Step Fill();
+  void Send();
+  void Wait(bool reads, bool writes);
+
+  CopyOut& from_;
+  CopyIn& to_;
+  const std::function<void(size_t)> on_bytes_;
+  std::string buffer_;
+  bool is_pending_ = false;  // libpq holds bytes for `to` that its socket did not take
 };
 
 }  // namespace pgteal::pg

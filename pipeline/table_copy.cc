@@ -14,8 +14,6 @@
 namespace pgteal::pipeline {
 namespace {
 
-// COPY sends a message a row; larger writes cost fewer system calls.
-constexpr size_t kWriteBytes = 256 << 10;
 constexpr const char* kLockNotAvailable = "55P03";
 
 }  // namespace
@@ -79,7 +77,6 @@ TableCopier::TableCopier(const pg::ConnInfo& source, const pg::ConnInfo& target,
       blue_(*own_),
       green_(target, session) {
   PrepareLoadSession(green_);
-  buffer_.reserve(2 * kWriteBytes);
 }
 
 TableCopier::TableCopier(pg::Connection& blue, const pg::ConnInfo& target,
@@ -183,17 +180,7 @@ void TableCopier::CopyPart(const CopyQueue::Entry& entry) {
 void TableCopier::Pump(const CopyQueue::Entry& entry, bool freeze) {
   pg::CopyOut out(blue_, CopyOutSql(*entry.table, entry.task));
   pg::CopyIn in(green_, CopyInSql(*entry.table, freeze));
-  const auto write = [&] {
-    in.Write(buffer_);
-    entry.progress->bytes += buffer_.size();
-    buffer_.clear();
-  };
-  buffer_.clear();
-  while (const auto chunk = out.Next()) {
-    buffer_.append(*chunk);
-    if (buffer_.size() >= kWriteBytes) write();
-  }
-  if (!buffer_.empty()) write();
+  pg::CopyPipe(out, in, [&](size_t bytes) { entry.progress->bytes += bytes; }).Run();
   const uint64_t taken = in.Finish();
   if (taken != out.rows()) {
     throw pg::ProtocolError(

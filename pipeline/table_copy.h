@@ -93,7 +93,6 @@ class TableCopier {
   std::unique_ptr<pg::Connection> own_;
   pg::Connection& blue_;
   pg::Connection green_;
-  std::string buffer_;
 };
 
 // For sessions that load: no waiting for WAL, no triggers and foreign keys where our role may.

@@ -231,6 +231,57 @@ TEST_F(PgClient, ACopyInComesBackFromACopyOut) {
   EXPECT_EQ(out.rows(), 4U);
 }
 
+TEST_F(PgClient, APipeCarriesACopyFromOneServerSessionToAnother) {
+  side_.Exec(
+      "DROP TABLE IF EXISTS piped, pipe_end; CREATE TABLE pipe_end(id int, v text); CREATE TABLE "
+      "piped AS SELECT i AS id, repeat('x', i % 3000) AS v FROM generate_series(1, 20000) AS i");
+  auto from = Connect();
+  auto to = Connect();
+  size_t told = 0;
+  CopyOut out(from, "COPY public.piped TO STDOUT (FORMAT binary)");
+  CopyIn in(to, "COPY public.pipe_end FROM STDIN (FORMAT binary)");
+  CopyPipe(out, in, [&](size_t bytes) { told += bytes; }).Run();
+  EXPECT_EQ(in.Finish(), 20'000U);
+  EXPECT_EQ(out.rows(), 20'000U);
+  EXPECT_GT(told, 20'000U * 1400);
+  EXPECT_EQ(side_.Scalar("SELECT count(*) FROM ((TABLE piped EXCEPT ALL TABLE pipe_end) UNION ALL"
+                         " (TABLE pipe_end EXCEPT ALL TABLE piped)) AS d"),
+            "0");
+}
+
+TEST_F(PgClient, APipeIntoACopyThatFailsSaysWhyAtItsEnd) {
+  side_.Exec(
+      "DROP TABLE IF EXISTS narrow; CREATE TABLE narrow(id int CHECK (id < 10)); DROP TABLE IF "
+      "EXISTS piped; CREATE TABLE piped AS SELECT i AS id FROM generate_series(1, 300000) AS i");
+  auto from = Connect();
+  auto to = Connect();
+  CopyOut out(from, "COPY public.piped TO STDOUT");
+  CopyIn in(to, "COPY public.narrow FROM STDIN");
+  CopyPipe(out, in, [](size_t) {}).Run();
+  EXPECT_THROW(in.Finish(), ServerError);
+}
+
+TEST_F(PgClient, APipeEndsWithEitherServerSession) {
+  side_.Exec("DROP TABLE IF EXISTS pipe_end; CREATE TABLE pipe_end(v text)");
+  for (const bool is_source : {true, false}) {
+    auto from = Connect();
+    auto to = Connect();
+    CopyOut out(from, "COPY (SELECT repeat('x', 1000) FROM generate_series(1, 1000000)) TO STDOUT");
+    CopyIn in(to, "COPY public.pipe_end FROM STDIN");
+    const std::string pid = std::to_string((is_source ? from : to).backend_pid());
+    size_t told = 0;
+    const auto run = [&] {
+      CopyPipe(out, in, [&](size_t bytes) {
+        told += bytes;
+        if (told > 10'000'000 && told < 10'200'000) {
+          side_.Exec("SELECT pg_terminate_backend(" + pid + ")");
+        }
+      }).Run();
+    };
+    EXPECT_THROW(run(), Error) << (is_source ? "source" : "target");
+  }
+}
+
 TEST_F(PgClient, AnAbandonedCopyKeepsNothingAndTheSessionGoesOn) {
   side_.Exec("DROP TABLE IF EXISTS abandoned; CREATE TABLE abandoned(id int)");
   auto connection = Connect();

@@ -20,7 +20,7 @@ TEST_F(VerifyLive, FindsNothingAgainAndAgainUnderLoad) {
   Start();
   Workload workload(
       db_.BlueInfo(),
-      {.sessions = 6, .transactions_max = 200'000, .pace = std::chrono::milliseconds(4)});
+      {.sessions = 6, .transactions_max = 200'000, .pace = std::chrono::milliseconds(8)});
   ASSERT_TRUE(WaitUntil([&] { return workload.committed() > 200; }, std::chrono::seconds(30)));
   std::string last_lsn;
   std::vector<int> paused_ms;
