@@ -7,6 +7,7 @@
 
 #include "applier/schema.h"
 #include "pg/catalog.h"
+#include "pg/check.h"
 #include "pg/error.h"
 #include "pipeline/database_properties.h"
 #include "pipeline/large_objects.h"
@@ -325,13 +326,15 @@ void Load::AwaitCopies(CopyQueue& queue) {
   while (!queue.WaitForEnd(kTick)) {
     if (supervisor_.interrupt().is_raised()) throw pg::Interrupted();
   }
-  queue.TakeUpPostponed();
   TableCopier(lock_->session(), deployment_.target, SessionOptions("copy"), deployment_.name,
               *point_)
-      .Run(queue);
+      .RunPostponed(queue);
 }
 
 void Load::EndCopy() {
+  // The last look before the locks go: what is left out now would be missing for good.
+  const auto states = ReadTableStates(*green_, deployment_.name);
+  for (const auto& table : plan_) PGTEAL_CHECK(IsCopied(states, table), "a table was not copied");
   lock_->Release();
   slot_.reset();
   DropVanished();

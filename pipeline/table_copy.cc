@@ -56,11 +56,9 @@ bool CopyQueue::WaitForEnd(std::chrono::milliseconds timeout) {
   return ended_.wait_for(lock, timeout, [this] { return left_ == 0; });
 }
 
-void CopyQueue::TakeUpPostponed() {
+std::vector<CopyQueue::Entry> CopyQueue::postponed() {
   const std::lock_guard lock(mutex_);
-  entries_ = std::move(postponed_);
-  left_ = entries_.size();
-  next_ = 0;
+  return postponed_;
 }
 
 void PrepareLoadSession(pg::Connection& green) {
@@ -125,13 +123,21 @@ void TableCopier::RequireNotRewritten(const PlannedTable& table) {
 
 void TableCopier::Run(CopyQueue& queue) {
   while (const auto* entry = queue.Next()) {
-    try {
-      CopyOrPostpone(queue, *entry);
-    } catch (pg::Error& error) {
-      error.AddContext(fmt::format("table {}.{}", entry->table->schema, entry->table->name));
-      throw;
-    }
+    Take(queue, *entry);
     queue.Leave();
+  }
+}
+
+void TableCopier::RunPostponed(CopyQueue& queue) {
+  for (const auto& entry : queue.postponed()) Take(queue, entry);
+}
+
+void TableCopier::Take(CopyQueue& queue, const CopyQueue::Entry& entry) {
+  try {
+    CopyOrPostpone(queue, entry);
+  } catch (pg::Error& error) {
+    error.AddContext(fmt::format("table {}.{}", entry.table->schema, entry.table->name));
+    throw;
   }
 }
 

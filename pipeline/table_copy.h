@@ -45,8 +45,9 @@ class CopyQueue {
   void Leave();
   // False at the deadline; true when every task was left.
   bool WaitForEnd(std::chrono::milliseconds timeout);
-  // What was postponed, as tasks to take with Next(). After the end.
-  void TakeUpPostponed();
+  // What was postponed, after the end. Never with Next(): a worker may still ask for more, and
+  // would postpone it once more, for ever.
+  std::vector<Entry> postponed();
 
  private:
   std::vector<Entry> entries_;
@@ -79,8 +80,11 @@ class TableCopier {
 
   // Copies until the queue is empty.
   void Run(CopyQueue& queue);
+  // Copies what others had to postpone, through a session that holds the locks.
+  void RunPostponed(CopyQueue& queue);
 
  private:
+  void Take(CopyQueue& queue, const CopyQueue::Entry& entry);
   void CopyOrPostpone(CopyQueue& queue, const CopyQueue::Entry& entry);
   bool BeginTask(const PlannedTable& table);
   void RequireNotRewritten(const PlannedTable& table);

@@ -38,6 +38,11 @@ void SetCopying(pg::Connection& green, const std::string& name, const PlannedTab
       {name, table.schema, table.name});
 }
 
+bool IsCopied(const std::map<TableKey, TableState>& states, const PlannedTable& table) {
+  const auto found = states.find({table.schema, table.name});
+  return found != states.end() && IsCopied(found->second);
+}
+
 void SetCopied(pg::Connection& green, const std::string& name, const PlannedTable& table,
                pg::Lsn ready_lsn, uint64_t rows, uint64_t bytes) {
   green.Exec(

@@ -27,6 +27,8 @@ inline bool IsCopied(const TableState& state) {
   return state.phase == "copied" || state.phase == "ready";
 }
 
+bool IsCopied(const std::map<TableKey, TableState>& states, const PlannedTable& table);
+
 // Rows for tables that have none yet, as pending.
 void AddTableStates(pg::Connection& green, const std::string& name,
                     const std::vector<PlannedTable>& plan);
