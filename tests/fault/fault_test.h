@@ -60,7 +60,7 @@ class FaultTest : public testing::Test {
     }
   }
   // Until green's progress has moved on from where it is now.
-  [[nodiscard]] bool WaitProgress(Milliseconds timeout = std::chrono::seconds(20)) {
+  [[nodiscard]] bool WaitProgress(Milliseconds timeout = std::chrono::seconds(60)) {
     const std::string before = Progress();
     const auto has_moved = [&] {
       const std::string now = Progress();
@@ -69,8 +69,9 @@ class FaultTest : public testing::Test {
     return WaitUntil(has_moved, timeout);
   }
 
-  // The end of every fault test, after the workload: all is there, once, and blue may forget it.
-  void ExpectArrived(Milliseconds timeout = std::chrono::seconds(60)) {
+  // The end of every fault test, after the workload: all is there, once, and blue may forget it. A
+  // slow machine leaves a long way to go.
+  void ExpectArrived(Milliseconds timeout = std::chrono::seconds(240)) {
     const std::string goal = db_.blue().Scalar("SELECT pg_current_wal_lsn()");
     ASSERT_TRUE(db_.WaitCaughtUp(timeout));
     EXPECT_TRUE(db_.Equal());

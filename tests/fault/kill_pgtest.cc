@@ -20,7 +20,8 @@ class Kill : public FaultTest {
     for (int i = 0; i < kills || (moves < moves_min && i < 3 * kills); ++i) {
       const auto pgteal = Start();
       if (Pick(1, 10) > 1) {
-        EXPECT_TRUE(pgteal->WaitForLog("streaming slot=")) << "start " << i;
+        // It streams, or reads a long backlog ahead.
+        EXPECT_TRUE(pgteal->WaitForLog(" slot=pgteal lsn=")) << "start " << i;
       }
       if (Pick(1, 10) > 3) {
         EXPECT_TRUE(WaitProgress()) << "start " << i;
