@@ -191,10 +191,13 @@ std::vector<CopyTask> SplitTasks(const std::vector<PlannedTable>& plan,
   uint64_t total = 0;
   for (const size_t at : wanted) total += plan[at].bytes;
   const uint64_t share = std::max(kSplitBytesMin, total / jobs * 9 / 8);
+  // A table in one piece is frozen while it is copied, which saves writing it once more; so it may
+  // be half as large again as its share, while the other jobs build indexes.
+  const uint64_t whole_max = std::max(kSplitBytesMin, total / jobs * 3 / 2);
   std::vector<std::pair<uint64_t, CopyTask>> tasks;
   for (const size_t at : wanted) {
     const auto& table = plan[at];
-    if (jobs == 1 || table.is_partitioned || table.bytes <= share || table.pages < 2) {
+    if (jobs == 1 || table.is_partitioned || table.bytes <= whole_max || table.pages < 2) {
       tasks.push_back({table.bytes, {.table = at, .pages = std::nullopt}});
       continue;
     }
