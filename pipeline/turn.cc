@@ -164,6 +164,9 @@ Settled SettleFound(const Sides& sides, const std::string& deployment,
     const TurnRow left = ReadTurn(*from, deployment);
     if (!IsLeft(left, own_attempt)) continue;
     if (!is_ours && !TryLock(*from, deployment)) return Settled::kAlive;
+    // First, because settling ends the walsender of the stream that may be watching, and with its
+    // session this one.
+    if (!is_ours && sides.target) WarnOfPoolerPause(*sides.target, deployment);
     return Settle(*from, to, deployment, left);
   }
   // The row that says how far the attempt was is on the side that is missing.
@@ -240,7 +243,7 @@ Settled SettleTurn(const Deployment& deployment, const std::string& own_attempt,
                    const pg::SessionOptions& session) {
   const Sides sides = Connect(deployment, session);
   const Settled settled = SettleFound(sides, deployment.name, own_attempt);
-  if (own_attempt.empty() && settled != Settled::kAlive && sides.target) {
+  if (own_attempt.empty() && settled == Settled::kNothing && sides.target) {
     WarnOfPoolerPause(*sides.target, deployment.name);
   }
   return settled;

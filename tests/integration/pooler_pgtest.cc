@@ -166,6 +166,10 @@ TEST_F(PoolerTest, AHookCanPointTheEntryAtTheSideThatIsOpenAlsoAfterAKilledTool)
   EXPECT_EQ(answering(), std::to_string(db_.clusters().green().port()));
   ASSERT_EQ(turn("test \"$PGTEAL_PHASE\" != commit || kill -9 $PPID; "), 128 + 9) << Log();
   ASSERT_TRUE(WaitUntil([this] { return HasWarned(run_->Log()); }, seconds(20))) << run_->Log();
+  // Before the stream's session ends, which takes the one that settles with it.
+  EXPECT_LT(run_->Log().find("PgBouncer may still keep"),
+            run_->Log().rfind("the sides have changed places"))
+      << run_->Log();
   EXPECT_EQ(
       Pgteal({"rollback", "--pgbouncer", Via() + " user=admin dbname=pgbouncer", "--hook", hook}),
       3)
