@@ -4,7 +4,8 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <set>
+#include <future>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -14,8 +15,8 @@ namespace pgteal::pipeline {
 namespace {
 
 // Each sequence that a transaction touches takes a place in the server's lock table, which holds
-// some 6,400 by default.
-constexpr size_t kPerStatement = 2000;
+// some 6,400 by default. Small enough that both servers have work for most of the time.
+constexpr size_t kPerStatement = 1000;
 // A statement of more branches takes long to plan.
 constexpr size_t kBranchesMax = 500;
 
@@ -28,12 +29,21 @@ SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
 
 using Values = std::map<std::string, SequenceValue>;
 
-// "'a', 'b'" of some of the names.
-std::string NameList(const std::vector<std::string>& names, size_t first, size_t end) {
+// "'a', 'b'"
+std::string NameList(const std::vector<std::string>& names) {
   std::string list;
-  for (size_t i = first; i < end; ++i)
-    list += (i == first ? "" : ", ") + pg::QuoteLiteral(names[i]);
+  for (const auto& name : names) list += (list.empty() ? "" : ", ") + pg::QuoteLiteral(name);
   return list;
+}
+
+std::vector<std::vector<std::string>> Parts(const std::vector<std::string>& names) {
+  std::vector<std::vector<std::string>> parts;
+  for (size_t first = 0; first < names.size(); first += kPerStatement) {
+    const auto begin = names.begin() + static_cast<std::ptrdiff_t>(first);
+    const auto size = std::min(kPerStatement, names.size() - first);
+    parts.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(size));
+  }
+  return parts;
 }
 
 std::vector<std::string> ReadNames(pg::Connection& side) {
@@ -48,17 +58,14 @@ std::vector<std::string> ReadNames(pg::Connection& side) {
 std::vector<std::string> ReadCalled(pg::Connection& side, const std::vector<std::string>& names,
                                     Values* values) {
   std::vector<std::string> others;
-  for (size_t first = 0; first < names.size(); first += kPerStatement) {
-    const size_t end = std::min(names.size(), first + kPerStatement);
-    const auto rows =
-        side.Exec("SELECT s.name, pg_sequence_last_value(s.name::regclass) FROM unnest(ARRAY[" +
-                  NameList(names, first, end) + "]) AS s(name)");
-    for (int i = 0; i < rows.rows(); ++i) {
-      if (rows.IsNull(i, 1)) {
-        others.push_back(rows.String(i, 0));
-      } else {
-        (*values)[rows.String(i, 0)] = {.last_value = rows.Int(i, 1), .is_called = true};
-      }
+  const auto rows =
+      side.Exec("SELECT s.name, pg_sequence_last_value(s.name::regclass) FROM unnest(ARRAY[" +
+                NameList(names) + "]) AS s(name)");
+  for (int i = 0; i < rows.rows(); ++i) {
+    if (rows.IsNull(i, 1)) {
+      others.push_back(rows.String(i, 0));
+    } else {
+      (*values)[rows.String(i, 0)] = {.last_value = rows.Int(i, 1), .is_called = true};
     }
   }
   return others;
@@ -79,45 +86,71 @@ void ReadRows(pg::Connection& side, const std::vector<std::string>& names, Value
   }
 }
 
-void SetSequences(pg::Connection& green, const std::vector<std::string>& names, size_t first,
-                  size_t end, const Values& values) {
+Values ReadValues(pg::Connection& side, const std::vector<std::string>& names) {
+  Values values;
+  ReadRows(side, ReadCalled(side, names, &values), &values);
+  return values;
+}
+
+void SetValues(pg::Connection& green, const Values& values) {
+  std::vector<std::string> names;
   std::string last_values;
   std::string called;
-  for (size_t i = first; i < end; ++i) {
-    const SequenceValue& value = values.at(names[i]);
-    last_values += fmt::format("{}{}", i == first ? "" : ",", value.last_value);
-    called += fmt::format("{}{}", i == first ? "" : ",", value.is_called);
+  for (const auto& [name, value] : values) {
+    const char* comma = names.empty() ? "" : ",";
+    names.push_back(name);
+    last_values += fmt::format("{}{}", comma, value.last_value);
+    called += fmt::format("{}{}", comma, value.is_called);
   }
   green.Exec(
       "SELECT count(setval(s.name::regclass, s.value, s.called)) FROM ROWS FROM (unnest(ARRAY[" +
-      NameList(names, first, end) + "]), unnest('{" + last_values + "}'::bigint[]), unnest('{" +
-      called + "}'::boolean[])) AS s(name, value, called)");
+      NameList(names) + "]), unnest('{" + last_values + "}'::bigint[]), unnest('{" + called +
+      "}'::boolean[])) AS s(name, value, called)");
+}
+
+// Without what is missing on green, which is named.
+std::vector<std::string> InBoth(const std::vector<std::string>& on_blue,
+                                const std::vector<std::string>& on_green) {
+  const std::unordered_set<std::string> known(on_green.begin(), on_green.end());
+  std::vector<std::string> names;
+  for (const auto& name : on_blue) {
+    if (known.contains(name)) {
+      names.push_back(name);
+    } else {
+      spdlog::warn("sequence {} is missing on green", name);
+    }
+  }
+  return names;
+}
+
+// Runs on another thread, which has `side` to itself until the future is asked.
+template <typename Work>
+auto Meanwhile(Work work) {
+  return std::async(std::launch::async, std::move(work));
 }
 
 }  // namespace
 
 std::map<std::string, SequenceValue> ReadSequences(pg::Connection& side) {
   Values values;
-  ReadRows(side, ReadCalled(side, ReadNames(side), &values), &values);
+  for (const auto& part : Parts(ReadNames(side))) values.merge(ReadValues(side, part));
   return values;
 }
 
+// Blue is read while green is still busy with the part before: behind a fence every millisecond is
+// an outage.
 size_t CopySequences(pg::Connection& blue, pg::Connection& green) {
-  const auto values = ReadSequences(blue);
-  const auto targets = ReadNames(green);
-  const std::set<std::string> on_green(targets.begin(), targets.end());
-  std::vector<std::string> common;
-  for (const auto& [name, value] : values) {
-    if (on_green.contains(name)) {
-      common.push_back(name);
-    } else {
-      spdlog::warn("sequence {} is missing on green", name);
-    }
+  auto on_green = Meanwhile([&green] { return ReadNames(green); });
+  const auto on_blue = ReadNames(blue);
+  const auto names = InBoth(on_blue, on_green.get());
+  std::future<void> setting;
+  for (const auto& part : Parts(names)) {
+    auto values = ReadValues(blue, part);
+    if (setting.valid()) setting.get();
+    setting = Meanwhile([&green, values = std::move(values)] { SetValues(green, values); });
   }
-  for (size_t first = 0; first < common.size(); first += kPerStatement) {
-    SetSequences(green, common, first, std::min(common.size(), first + kPerStatement), values);
-  }
-  return common.size();
+  if (setting.valid()) setting.get();
+  return names.size();
 }
 
 }  // namespace pgteal::pipeline
