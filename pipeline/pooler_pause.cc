@@ -21,15 +21,15 @@ std::string PoolerPauseDetail(const PoolerPause& pause) {
   return fmt::format("{} at epoch {}", pause.database, pause.epoch);
 }
 
-std::optional<PoolerPause> LastPoolerPause(pg::Connection& green, const std::string& deployment) {
-  if (!applier::HasSchema(green)) return std::nullopt;
-  const auto last = green.Exec(kLastSql, {deployment, kPoolerPaused, kPoolerResumed});
+std::optional<PoolerPause> LastPoolerPause(pg::Connection& side, const std::string& deployment) {
+  if (!applier::HasSchema(side)) return std::nullopt;
+  const auto last = side.Exec(kLastSql, {deployment, kPoolerPaused, kPoolerResumed});
   if (last.is_empty() || last.Text(0, 0) != kPoolerPaused) return std::nullopt;
   return PoolerPause{.database = last.String(0, 1), .epoch = last.Int(0, 2)};
 }
 
-void WarnOfPoolerPause(pg::Connection& green, const std::string& deployment) {
-  const auto pause = LastPoolerPause(green, deployment);
+void WarnOfPoolerPause(pg::Connection& side, const std::string& deployment) {
+  const auto pause = LastPoolerPause(side, deployment);
   if (!pause) return;
   spdlog::warn(
       "PgBouncer may still keep the clients of {} waiting: a switchover was killed behind its "

@@ -22,10 +22,10 @@ inline constexpr const char* kPoolerPaused = "pooler_paused";
 inline constexpr const char* kPoolerResumed = "pooler_resumed";
 std::string PoolerPauseDetail(const PoolerPause& pause);
 
-// The last pause, unless its end is on record too.
-std::optional<PoolerPause> LastPoolerPause(pg::Connection& green, const std::string& deployment);
-// Says in the log how a pause is ended, if there may be one.
-void WarnOfPoolerPause(pg::Connection& green, const std::string& deployment);
+// The last pause that `side` has on record, unless it has its end, too.
+std::optional<PoolerPause> LastPoolerPause(pg::Connection& side, const std::string& deployment);
+// Says in the log how a pause is ended, if `side` has one on record.
+void WarnOfPoolerPause(pg::Connection& side, const std::string& deployment);
 
 }  // namespace pgteal::pipeline
 

@@ -111,6 +111,13 @@ Sides Connect(const Deployment& deployment, const pg::SessionOptions& session) {
   return sides;
 }
 
+// Green has it on record; a stream that runs back knows green as its source.
+void WarnOfPoolerPause(const Sides& sides, const std::string& deployment) {
+  for (auto* side : {sides.source.get(), sides.target.get()}) {
+    if (side != nullptr) pipeline::WarnOfPoolerPause(*side, deployment);
+  }
+}
+
 // `to` is null when it cannot be reached.
 Settled Settle(pg::Connection& from, pg::Connection* to, const std::string& deployment,
                const TurnRow& left) {
@@ -166,7 +173,7 @@ Settled SettleFound(const Sides& sides, const std::string& deployment,
     if (!is_ours && !TryLock(*from, deployment)) return Settled::kAlive;
     // First, because settling ends the walsender of the stream that may be watching, and with its
     // session this one.
-    if (!is_ours && sides.target) WarnOfPoolerPause(*sides.target, deployment);
+    if (!is_ours) WarnOfPoolerPause(sides, deployment);
     return Settle(*from, to, deployment, left);
   }
   // The row that says how far the attempt was is on the side that is missing.
@@ -243,8 +250,8 @@ Settled SettleTurn(const Deployment& deployment, const std::string& own_attempt,
                    const pg::SessionOptions& session) {
   const Sides sides = Connect(deployment, session);
   const Settled settled = SettleFound(sides, deployment.name, own_attempt);
-  if (own_attempt.empty() && settled == Settled::kNothing && sides.target) {
-    WarnOfPoolerPause(*sides.target, deployment.name);
+  if (own_attempt.empty() && settled == Settled::kNothing) {
+    WarnOfPoolerPause(sides, deployment.name);
   }
   return settled;
 }

@@ -74,8 +74,9 @@ enum class Settled : uint8_t {
   kFinished,  // the opening side had been opened: what was left to do is done
 };
 // Ends what a dead tool left, or, when it is named, our own attempt: nobody else's then.
-// `deployment` as given by its operator. Throws ConnectionLost when a server that has to be asked
-// cannot be reached: then nothing is decided yet. Warns of a PgBouncer that a dead tool paused.
+// Either orientation of `deployment` will do. Throws ConnectionLost when a server that has to be
+// asked cannot be reached: then nothing is decided yet. Warns of a PgBouncer that a dead tool
+// paused.
 Settled SettleTurn(const Deployment& deployment, const std::string& own_attempt,
                    const pg::SessionOptions& session);
 
