@@ -123,7 +123,7 @@ std::vector<std::string> InBoth(const std::vector<std::string>& on_blue,
   return names;
 }
 
-// Runs on another thread, which has `side` to itself until the future is asked.
+// On another thread, which has the session to itself until the future is asked.
 template <typename Work>
 auto Meanwhile(Work work) {
   return std::async(std::launch::async, std::move(work));
