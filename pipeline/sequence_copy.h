@@ -25,7 +25,8 @@ std::map<std::string, SequenceValue> ReadSequences(pg::Connection& side);
 
 // Sets every sequence of green that blue has, too, to blue's value. Sequences are not in the stream
 // (before version 19), so this is as of now and is done again at a switchover. Returns how many of
-// blue's sequences green has; names those that it lacks in the log.
+// blue's sequences green has; names those that it lacks in the log. Meanwhile `green` is used by a
+// thread of its own. After an error some of green's sequences may have been set.
 size_t CopySequences(pg::Connection& blue, pg::Connection& green);
 
 }  // namespace pgteal::pipeline

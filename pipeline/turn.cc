@@ -111,10 +111,17 @@ Sides Connect(const Deployment& deployment, const pg::SessionOptions& session) {
   return sides;
 }
 
-// Green has it on record; a stream that runs back knows green as its source.
+// Green has it on record; a stream that runs back knows green as its source. What cannot be read
+// must not keep a closed side closed.
 void WarnOfPoolerPause(const Sides& sides, const std::string& deployment) {
   for (auto* side : {sides.source.get(), sides.target.get()}) {
-    if (side != nullptr) pipeline::WarnOfPoolerPause(*side, deployment);
+    if (side == nullptr) continue;
+    try {
+      pipeline::WarnOfPoolerPause(*side, deployment);
+    } catch (const pg::ServerError& error) {
+      if (side->is_broken()) throw;
+      spdlog::warn("whether PgBouncer is paused could not be read: {}", error.what());
+    }
   }
 }
 
