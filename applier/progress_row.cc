@@ -75,6 +75,15 @@ Progress TakeOver(pg::Connection& green, const std::string& slot, std::optional<
   return FromRow(row);
 }
 
+void FlushProgress(pg::Connection& green, const std::string& slot, uint64_t generation) {
+  green.Exec("SET synchronous_commit = local");
+  green.Exec(
+      "UPDATE pgteal.progress SET updated_at = clock_timestamp() WHERE slot = $1"
+      " AND generation = $2",
+      {slot, std::to_string(generation)});
+  green.Exec("RESET synchronous_commit");
+}
+
 size_t SendAdvance(pg::Pipelined& pipelined, StatementCache& statements, const std::string& slot,
                    uint64_t generation, const Batch& batch) {
   const auto end_lsn = BigEndian(batch.end_lsn.value);

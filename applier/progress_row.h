@@ -34,6 +34,10 @@ void InsertProgress(pg::Connection& green, const std::string& slot, pg::Lsn end_
 Progress TakeOver(pg::Connection& green, const std::string& slot, std::optional<uint64_t> expected,
                   int lock_timeout_ms);
 
+// Has green flush its WAL, with a commit that waits for it. A lane that is about to commit has the
+// row: this waits for it.
+void FlushProgress(pg::Connection& green, const std::string& slot, uint64_t generation);
+
 // Puts the statement on the pipeline that advances the row; it fails with division_by_zero when the
 // generation is not ours, so that the COMMIT behind it is not executed. Returns its index.
 size_t SendAdvance(pg::Pipelined& pipelined, StatementCache& statements, const std::string& slot,

@@ -148,6 +148,12 @@ void ApplyStage::PollFlush() {
   progress_->GreenFlushed(green_.Exec("SELECT pg_current_wal_flush_lsn()").LsnAt(0, 0));
 }
 
+void ApplyStage::FlushGreen() {
+  if (progress_->durable() >= progress_->applied()) return;
+  applier::FlushProgress(green_, deployment_.name, *generation_);
+  PollFlush();
+}
+
 // Ordered commit hides this deadlock from the server: the head batch waits for a lock of a later
 // lane, which waits for the head's commit. The later one has to give way.
 void ApplyStage::ResolveStall() {
@@ -196,6 +202,7 @@ void ApplyStage::Drain() {
       Tick();
       supervisor_.wake().Wait(Clock::now() + milliseconds(5));
     }
+    if (lanes_running_.load() == 0 && !interrupt.is_raised()) FlushGreen();
     while (!interrupt.is_raised() && progress_->durable() < progress_->applied() &&
            Clock::now() < deadline) {
       PollFlush();

@@ -47,6 +47,9 @@ class ApplyStage {
 
   // Looks after green's flush position and after lanes that wait for each other.
   void Tick();
+  // Makes what has been committed durable now: green's WAL writer may take more than half a second.
+  // For when nothing is in a lane's hands and somebody waits for the end.
+  void FlushGreen();
   // No new batches; those in hand commit and what they made durable is found out, within
   // `stop_grace`.
   void Drain();

@@ -35,6 +35,8 @@ class BatchBuilder {
 
   bool is_empty() const { return !batch_; }
   bool is_full() const;
+  // Of the last transaction. Not when empty.
+  pg::Timestamp commit_time() const { return batch_->commit_time; }
   // Numbers the batch and marks its rows early or late. `committed`: sequence of the last batch
   // committed by then.
   std::unique_ptr<applier::Batch> Take(uint64_t committed);

@@ -99,14 +99,20 @@ bool Batcher::MayDispatch() const {
   if (builder_.is_full() || carried_) return true;
   // The ring is empty. Waiting is worth it only if blue is known to have more.
   return !is_behind_.load(std::memory_order_relaxed) ||
-         Clock::now() - opened_at_ >= options_.linger;
+         Clock::now() - opened_at_ >= Linger();
+}
+
+std::chrono::milliseconds Batcher::Linger() const {
+  const auto now = pg::Timestamp::From(std::chrono::system_clock::now());
+  const auto age = std::chrono::microseconds(now.micros - builder_.commit_time().micros);
+  return age < options_.far ? options_.linger : options_.linger_far;
 }
 
 Clock::time_point Batcher::NextLook() const {
   const auto now = Clock::now();
   if (!intake_.is_open()) return now + kLimitedLook;
   const bool is_lingering = !builder_.is_empty() && barrier_ == 0 && FreeLane() != nullptr;
-  return is_lingering ? opened_at_ + options_.linger : now + std::chrono::seconds(1);
+  return is_lingering ? opened_at_ + Linger() : now + std::chrono::seconds(1);
 }
 
 Lane* Batcher::FreeLane() const {

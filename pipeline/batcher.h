@@ -17,8 +17,12 @@ namespace pgteal::pipeline {
 
 struct BatcherOptions {
   BatchLimits limits;
-  // While more is on its way from blue, a batch that is not full waits so long for company.
+  // While more is on its way from blue, a batch that is not full waits so long for company; longer
+  // when it is old anyway, because larger batches cost green less.
   std::chrono::milliseconds linger{20};
+  std::chrono::milliseconds linger_far{100};
+  // What was committed on blue so long ago counts as old. By two servers' clocks.
+  std::chrono::milliseconds far{2000};
 };
 
 // Thread between the ring and the lanes: folds transactions into batches and gives each to a free
@@ -46,6 +50,7 @@ class Batcher {
   void Dispatch(Lane& lane);
   Lane* FreeLane() const;
   bool MayDispatch() const;
+  std::chrono::milliseconds Linger() const;
   Clock::time_point NextLook() const;
   void WaitForCommits();
 

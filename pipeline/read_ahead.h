@@ -19,13 +19,14 @@ struct ReadAheadOptions {
   // WAL of blue that is worth it; and less than that at the end is left to the stream.
   uint64_t backlog_bytes_min = 64 << 20;
   // WAL that one call decodes. Blue keeps the call's result in memory (work_mem), then in temporary
-  // files, and sends nothing before it is complete: so the first call is small. Every call begins
+  // files, and sends nothing before it is complete: so the first call is small, and none is so much
+  // larger than the one before that green would have nothing to do meanwhile. Every call begins
   // again at the slot's restart_lsn: so the later ones are large, as large as makes a result of
   // about `result_bytes`.
-  uint64_t chunk_bytes_min = 4 << 20;
+  uint64_t chunk_bytes_min = 8 << 20;
   uint64_t chunk_bytes_max = uint64_t{1} << 30;
   uint64_t result_bytes = 48 << 20;
-  // Of a result, this much is taken in at once.
+  // Of a result, this much is taken in before it is worked on.
   size_t buffer_bytes = 64 << 20;
   // A slot that has to begin so far back holds an old transaction, whose changes so far would all
   // be in the first result.
@@ -51,9 +52,11 @@ class ReadAhead {
     pg::Lsn lsn;
     std::string_view payload;
   };
-  // Waits while blue decodes the next chunk, and takes it in, so that blue decodes the one after it
-  // while this one is worked on. False when what is left is for the stream.
+  // Waits while blue decodes the next chunk. False when what is left is for the stream.
   [[nodiscard]] bool OpenChunk();
+  // Takes in more of the chunk than what Next() needs, so that blue can decode the one after it
+  // while this one is worked on. False when there is no more or no room.
+  bool TakeMore();
   // None at the end of the chunk. What is streamed of a transaction that is not complete then comes
   // again, whoever reads on.
   std::optional<Message> Next();
@@ -71,7 +74,7 @@ class ReadAhead {
 
  private:
   bool Ask();
-  void TakeIn();
+  void TakePiece();
   void EndChunk();
   void CopySlot();
   void LookAtPosition();

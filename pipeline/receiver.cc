@@ -93,7 +93,7 @@ bool Receiver::ReadChunk() {
     while (pending_ && !HandOver()) {
       WakeBatcher();
       if (is_stopping_.load(std::memory_order_acquire)) return false;
-      wake_.Wait(Clock::now() + kLook);
+      if (!read_ahead_->TakeMore()) wake_.Wait(Clock::now() + kLook);
     }
     if (ring_.count() % kWakeAfter == 0) WakeBatcher();
   }
@@ -107,6 +107,7 @@ void Receiver::StartStream() {
   read_ahead_->Close();
   stream_.StartReplication(options_.stream, begin);
   is_streaming_.store(true, std::memory_order_release);
+  if (has_reached_end_) return;
   spdlog::info("the backlog has been read ahead; streaming slot={} lsn={}", options_.stream.slot,
                begin);
 }
@@ -212,11 +213,14 @@ void Receiver::AdvanceIdle(Clock::time_point now) {
 }
 
 void Receiver::CheckDone() {
-  if (!has_reached_end_ || pending_ || progress_.durable() < passed_on_) return;
-  if (!is_streaming()) {
-    read_ahead_->Durable(progress_.durable());
-    read_ahead_->Confirm();
+  if (!has_reached_end_ || pending_ || progress_.applied() < passed_on_) return;
+  if (progress_.durable() < passed_on_) {
+    is_awaiting_flush_.store(true, std::memory_order_release);
+    return;
   }
+  // A slot is moved by the stream's last status: pg_replication_slot_advance() would have blue read
+  // its WAL again.
+  if (!is_streaming()) StartStream();
   is_done_.store(true, std::memory_order_release);
 }
 

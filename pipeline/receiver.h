@@ -50,6 +50,8 @@ class Receiver {
   }
   // False while the backlog is read ahead.
   bool is_streaming() const { return is_streaming_.load(std::memory_order_acquire); }
+  // Everything up to until_lsn is committed on green, but green has not flushed it yet.
+  bool is_awaiting_flush() const { return is_awaiting_flush_.load(std::memory_order_acquire); }
   // Everything up to until_lsn has been received and is durable on green.
   bool is_done() const { return is_done_.load(std::memory_order_acquire); }
 
@@ -90,6 +92,7 @@ class Receiver {
   std::atomic<bool> is_streaming_;
   std::atomic<uint64_t> announcement_count_ = 0;
   bool has_reached_end_ = false;  // nothing more is to be received
+  std::atomic<bool> is_awaiting_flush_ = false;
   std::atomic<bool> is_done_ = false;
   std::atomic<bool> is_stopping_ = false;
 };

@@ -56,6 +56,7 @@ Session::End Session::Run(const std::atomic<bool>& stop, const Watch& watch) {
   while (!stop.load(std::memory_order_acquire) && !supervisor_.has_failed() &&
          !receiver_->is_done()) {
     apply_->Tick();
+    if (receiver_->is_awaiting_flush()) apply_->FlushGreen();
     LookAtSchema();
     LookAround();
     watch({.progress = apply_->progress(),
