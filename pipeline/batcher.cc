@@ -98,8 +98,7 @@ bool Batcher::MayDispatch() const {
   if (builder_.is_empty() || barrier_ != 0) return false;
   if (builder_.is_full() || carried_) return true;
   // The ring is empty. Waiting is worth it only if blue is known to have more.
-  return !is_behind_.load(std::memory_order_relaxed) ||
-         Clock::now() - opened_at_ >= Linger();
+  return !is_behind_.load(std::memory_order_relaxed) || Clock::now() - opened_at_ >= Linger();
 }
 
 std::chrono::milliseconds Batcher::Linger() const {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "decoder/pgoutput.h"
 #include "pg/error.h"
 #include "pg/quote.h"
 
@@ -16,6 +17,9 @@ namespace {
 constexpr uint64_t kConfirmBytes = 128 << 20;
 // Twice as much takes blue about as long to decode as green takes to apply the one before.
 constexpr double kGrowthMax = 2;
+// Where green gets nothing to do anyway.
+constexpr double kEmptyGrowthMax = 8;
+constexpr uint64_t kEmptyBytes = 1 << 20;
 // Of a result, taken in at once.
 constexpr size_t kPieceBytes = 256 << 10;
 // What a chunk's result may take of blue's memory before it goes to a temporary file.
@@ -32,6 +36,10 @@ uint64_t BigEndian(std::string_view bytes) {
   uint64_t value = 0;
   for (const char byte : bytes) value = value << 8 | static_cast<unsigned char>(byte);
   return value;
+}
+
+bool IsStreamStart(std::string_view message) {
+  return decoder::TypeOf(message) == decoder::MessageType::kStreamStart;
 }
 
 pg::SessionOptions WithWorkMem(pg::SessionOptions session, const pg::Interrupt* interrupt) {
@@ -86,6 +94,7 @@ bool ReadAhead::OpenChunk() {
   chunk_ = std::make_unique<pg::CopyOut>(*blue_);
   is_asked_ = false;
   is_chunk_start_ = true;
+  has_streamed_ = false;
   result_bytes_ = 0;
   return true;
 }
@@ -105,6 +114,7 @@ bool ReadAhead::Ask() {
                           " {}, NULL{})) TO STDOUT (FORMAT binary)",
                           pg::QuoteLiteral(copy_), pg::QuoteLiteral(up_to.ToString()), arguments));
   is_asked_ = true;
+  asked_bytes_ = chunk_bytes_;
   return true;
 }
 
@@ -126,6 +136,7 @@ void ReadAhead::TakePiece() {
     if (row->size() <= kTrailerBytes) continue;
     buffer_.append(*row);
     result_bytes_ += row->size();
+    has_streamed_ |= row->size() > kDataField && IsStreamStart(row->substr(kDataField));
   }
 }
 
@@ -134,7 +145,8 @@ void ReadAhead::EndChunk() {
   LookAtPosition();
   SizeNextChunk();
   if (durable_.value > confirmed_.value + kConfirmBytes) Confirm();
-  Ask();
+  // How much to ask for depends on whether what is streamed was complete.
+  if (!has_streamed_) Ask();
 }
 
 std::optional<ReadAhead::Message> ReadAhead::Next() {
@@ -157,9 +169,17 @@ std::optional<ReadAhead::Message> ReadAhead::Next() {
 void ReadAhead::SizeNextChunk() {
   const double wanted = static_cast<double>(options_.result_bytes) /
                         static_cast<double>(std::max<uint64_t>(result_bytes_, 1));
-  const double next = static_cast<double>(chunk_bytes_) * std::min(wanted, kGrowthMax);
+  const double growth_max = result_bytes_ < kEmptyBytes ? kEmptyGrowthMax : kGrowthMax;
+  const double next = static_cast<double>(chunk_bytes_) * std::min(wanted, growth_max);
   chunk_bytes_ =
       std::clamp(static_cast<uint64_t>(next), options_.chunk_bytes_min, options_.chunk_bytes_max);
+}
+
+bool ReadAhead::Widen() {
+  if (asked_bytes_ >= options_.chunk_bytes_max) return false;
+  chunk_bytes_ =
+      std::min(options_.chunk_bytes_max, asked_bytes_ * static_cast<uint64_t>(kEmptyGrowthMax));
+  return true;
 }
 
 void ReadAhead::Confirm() {

@@ -60,6 +60,9 @@ class ReadAhead {
   // None at the end of the chunk. What is streamed of a transaction that is not complete then comes
   // again, whoever reads on.
   std::optional<Message> Next();
+  // The chunk ended within a streamed transaction: the next one is so much larger that it may hold
+  // all of it. False when it would be too large.
+  [[nodiscard]] bool Widen();
   // Every transaction that was committed before it has been returned.
   pg::Lsn position() const { return position_; }
 
@@ -89,9 +92,11 @@ class ReadAhead {
   std::unique_ptr<pg::CopyOut> chunk_;
   bool is_asked_ = false;  // blue works on a chunk that nobody waits for yet
   bool is_chunk_start_ = false;
-  std::string buffer_;  // rows of COPY
-  size_t cursor_ = 0;   // in buffer_
-  uint64_t chunk_bytes_;
+  bool has_streamed_ = false;  // the chunk has a part of a streamed transaction
+  std::string buffer_;         // rows of COPY
+  size_t cursor_ = 0;          // in buffer_
+  uint64_t chunk_bytes_;       // of the next chunk
+  uint64_t asked_bytes_ = 0;   // of this one
   uint64_t result_bytes_ = 0;  // of this chunk so far
   pg::Lsn position_;
   pg::Lsn restart_lsn_;

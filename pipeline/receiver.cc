@@ -76,7 +76,8 @@ void Receiver::ReadBacklog() {
     // The rest of a large transaction comes with everything before it once more, call after call.
     if (assembler_.streamed_count() > 0) {
       assembler_.Restart();
-      break;
+      if (!read_ahead_->Widen()) break;
+      continue;
     }
     OnPosition(read_ahead_->position());
   }

@@ -115,6 +115,24 @@ TEST_F(ReadAheadTest, ALargeTransactionThatIsStillOpenIsLeftToTheStream) {
   EXPECT_EQ(process->WaitExit(), 130) << process->Log();
 }
 
+// Chunks end within it until one is large enough: what they have of it comes again with the next.
+TEST_F(ReadAheadTest, ALargeTransactionOfTheBacklogIsReadAheadAsAWhole) {
+  StreamEarly();
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  Write(1, 200);
+  blue().Exec("BEGIN; INSERT INTO log SELECT g FROM generate_series(1, 1000) AS g");
+  Sql other(db_.BlueInfo());
+  other.Exec(
+      "INSERT INTO t(id, v) SELECT g, repeat('v', 400) FROM generate_series(100001, 140000) AS g");
+  blue().Exec(
+      "INSERT INTO t(id, v) SELECT g, repeat('v', 400) FROM generate_series(200001, 240000) AS g;"
+      "COMMIT");
+  Write(1001, 200);
+  ASSERT_EQ(RunUntilCaughtUp({"--read-ahead", "on"}), 0) << Log();
+  EXPECT_EQ(Log().find("streaming slot"), std::string::npos) << Log();
+  EXPECT_TRUE(db_.Equal());
+}
+
 // The ring is full, lanes wait for a lock, and the chunk is only half read.
 TEST_F(ReadAheadTest, IsEndedBySigtermAndByAKillAndLosesNothing) {
   ASSERT_NO_FATAL_FAILURE(Bootstrap());
