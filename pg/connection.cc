@@ -175,6 +175,11 @@ void Connection::PinSettings() {
   }
 }
 
+void Connection::EnlargeInputBuffer() {
+  constexpr int kBytes = 512 << 10;
+  Exec(fmt::format("SELECT pg_catalog.repeat('x', {})", kBytes));
+}
+
 int Connection::server_version() const { return PQserverVersion(get()); }
 int Connection::backend_pid() const { return PQbackendPID(get()); }
 bool Connection::in_transaction() const { return PQtransactionStatus(get()) != PQTRANS_IDLE; }

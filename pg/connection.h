@@ -45,6 +45,11 @@ class Connection {
   Result Exec(const std::string& sql, Deadline deadline = std::nullopt);
   Result Exec(const std::string& sql, const TextParams& params, Deadline deadline = std::nullopt);
 
+  // For a session that will receive much: libpq reads as much at once as its buffer has room for,
+  // 16 KiB, and enlarges it only for a message that does not fit; so one is asked for. The memory
+  // stays with the connection.
+  void EnlargeInputBuffer();
+
   int server_version() const;  // 150004, as server_version_num
   int backend_pid() const;
   bool in_transaction() const;

@@ -60,6 +60,7 @@ ReadAhead::ReadAhead(const ReadAheadOptions& options, const pg::ConnInfo& source
       until_(until),
       blue_(std::make_unique<pg::Connection>(source, WithWorkMem(session, &interrupt_))),
       chunk_bytes_(options.chunk_bytes_min) {
+  blue_->EnlargeInputBuffer();
   CopySlot();
   LookAtPosition();
   confirmed_ = position_;

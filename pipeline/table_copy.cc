@@ -74,6 +74,7 @@ TableCopier::TableCopier(const pg::ConnInfo& source, const pg::ConnInfo& target,
       own_(std::make_unique<pg::Connection>(source, session)),
       blue_(*own_),
       green_(target, session) {
+  own_->EnlargeInputBuffer();
   PrepareLoadSession(green_);
 }
 
