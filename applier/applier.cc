@@ -107,6 +107,64 @@ Applied Applier::Apply(Batch& batch, Turn& turn) {
   return ApplyInTurn(batch, is_exact);
 }
 
+bool Applier::WriteEarly(decoder::EarlyTransaction& early,
+                         const std::function<void(pg::Lsn)>& await_applied) {
+  try {
+    const Attempt attempt = Try(
+        [&] {
+          Begin();
+          decoder::ChangeBlock block;
+          while (early.changes().Next(options_.block_bytes, &block)) {
+            await_applied(early.fence());
+            const ChangeOrigin origin{.xid = early.xid(), .end_lsn = block.changes.front().lsn};
+            if (!WriteEarlyBlock(block, origin)) return false;
+          }
+          return true;
+        },
+        false);
+    return attempt == Attempt::kDone;
+  } catch (const pg::Refused& refused) {
+    // It may still roll back; if it commits, it is refused then.
+    spdlog::debug("a transaction is not applied early: {}", refused.what());
+    RollBack();
+    return false;
+  }
+}
+
+// Its end is behind everything that blue has written so far, hence behind the LSN of its changes;
+// what a table's copy may have of it is not known. A TRUNCATE would keep everybody out for as long
+// as blue's transaction is open.
+bool Applier::WriteEarlyBlock(const decoder::ChangeBlock& block, const ChangeOrigin& origin) {
+  resolver_.Learn(block);
+  if (!resolver_.TakesAll(block, origin.end_lsn)) return false;
+  Plan plan;
+  Folder folder(&plan);
+  resolver_.Fold(block, origin.end_lsn, &folder);
+  for (const auto& segment : plan.segments) {
+    if (segment.truncate || !WriteSegment(segment, true, origin)) return false;
+  }
+  return true;
+}
+
+Applied Applier::CommitEarly(Batch& batch, Turn& turn) {
+  auto outcome = turn.Await(batch.sequence);
+  Attempt attempt = Attempt::kRepeat;
+  if (outcome == Turn::Outcome::kMine) {
+    Applied applied;
+    attempt = Try(
+        [&] {
+          Commit(batch, &applied);
+          return true;
+        },
+        false);
+    if (attempt == Attempt::kDone) return applied;
+  } else {
+    RollBack();
+  }
+  while (outcome == Turn::Outcome::kYield) outcome = turn.Await(batch.sequence);
+  return ApplyInTurn(batch, attempt == Attempt::kGoExact);
+}
+
 // All earlier batches have committed and this one has no transaction open.
 Applied Applier::ApplyInTurn(Batch& batch, bool is_exact) {
   for (int attempt = 0;; ++attempt) {

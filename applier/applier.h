@@ -1,6 +1,7 @@
 #ifndef PGTEAL_APPLIER_APPLIER_H_
 #define PGTEAL_APPLIER_APPLIER_H_
 
+#include <functional>
 #include <string>
 
 #include "applier/batch.h"
@@ -8,6 +9,7 @@
 #include "applier/set_writer.h"
 #include "applier/target_resolver.h"
 #include "applier/turn.h"
+#include "decoder/early_transaction.h"
 #include "pg/connection.h"
 
 namespace pgteal::applier {
@@ -45,6 +47,17 @@ class Applier {
   Applier(const pg::ConnInfo& target, const pg::SessionOptions& session,
           const ApplierOptions& options, RelationMapper& mapper);
 
+  // Early: a transaction of blue before it has committed there. Writes its changes as they come
+  // into a transaction that stays open. `await_applied` returns once everything that ends at or
+  // before an LSN is on green, or throws Interrupted. True when all of it is there and blue has
+  // committed: then CommitEarly(). False when it cannot be done early, with nothing left on green.
+  bool WriteEarly(decoder::EarlyTransaction& early,
+                  const std::function<void(pg::Lsn)>& await_applied);
+  // Like Apply(), for the batch that is just that transaction.
+  Applied CommitEarly(Batch& batch, Turn& turn);
+  // Instead, or after Interrupted.
+  void DropEarly() { RollBack(); }
+
   // Returns after the commit. Throws ServerError or Error when a person is needed, ConnectionLost,
   // CommitInDoubt, TakenOver, BinaryRefused, Interrupted; green then holds nothing of the batch
   // (or, with CommitInDoubt, all or nothing).
@@ -64,6 +77,7 @@ class Applier {
   bool WriteFolded(const Batch& batch, bool with_early);
   bool WriteSegment(const Segment& segment, bool with_early, const ChangeOrigin& origin);
   bool WriteSpooled(decoder::Transaction& transaction);
+  bool WriteEarlyBlock(const decoder::ChangeBlock& block, const ChangeOrigin& origin);
   void WriteExact(Batch& batch);
   void WriteExactBlock(const decoder::ChangeBlock& block, const ChangeOrigin& origin);
   void Commit(const Batch& batch, Applied* applied);

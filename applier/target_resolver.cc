@@ -37,6 +37,13 @@ bool TargetResolver::HasForeign(const decoder::ChangeBlock& block) const {
                      [this](const auto& relation) { return Find(relation.get()) != nullptr; });
 }
 
+bool TargetResolver::TakesAll(const decoder::ChangeBlock& block, pg::Lsn lsn) const {
+  return std::all_of(block.relations.begin(), block.relations.end(), [&](const auto& relation) {
+    const auto& target = Find(relation.get());
+    return target == nullptr || target->Takes(lsn);
+  });
+}
+
 void TargetResolver::Fold(const decoder::ChangeBlock& block, pg::Lsn end_lsn,
                           Folder* folder) const {
   const decoder::Relation* last = nullptr;

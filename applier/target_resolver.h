@@ -26,6 +26,9 @@ class TargetResolver {
   // Whether a learned block names a table that is not pgteal's own.
   bool HasForeign(const decoder::ChangeBlock& block) const;
 
+  // Whether a transaction that ends behind `lsn` is for every table of a learned block.
+  bool TakesAll(const decoder::ChangeBlock& block, pg::Lsn lsn) const;
+
   // Adds every change of a learned block to the folder, but for tables whose copy holds the
   // transaction already: `end_lsn` is its end.
   void Fold(const decoder::ChangeBlock& block, pg::Lsn end_lsn, Folder* folder) const;

@@ -26,8 +26,8 @@ constexpr int kStreamingVersion = 2;
 
 }  // namespace
 
-Assembler::Assembler(AssemblerOptions options, MessageLogs& logs)
-    : options_(options), logs_(logs) {}
+Assembler::Assembler(AssemblerOptions options, MessageLogs& logs, EarlyApply* early_apply)
+    : options_(options), logs_(logs), early_apply_(early_apply) {}
 
 std::unique_ptr<Transaction> Assembler::Feed(std::string_view message, pg::Lsn lsn) {
   const RawMessage raw{.bytes = message, .lsn = lsn};
@@ -45,17 +45,37 @@ std::unique_ptr<Transaction> Assembler::Feed(std::string_view message, pg::Lsn l
 void Assembler::Restart() {
   open_.reset();
   stream_ = nullptr;
+  for (auto& [xid, transaction] : streamed_) transaction.AbandonEarly();
   streamed_.clear();
+  early_.reset();
 }
 
 void Assembler::AddChange(RawMessage raw) {
   if (stream_ != nullptr) {
     stream_->AddChange(raw);
+    OfferStream();
   } else if (!open_.has_value()) {
     DropMessageOutside(raw);
   } else if (!open_->AddChange(raw)) {
     ++dropped_message_count_;
   }
+}
+
+void Assembler::OfferStream() {
+  if (early_apply_ == nullptr || !stream_->MayBeginEarly(options_.early_bytes_min)) return;
+  if (!early_apply_->WantsOne()) return;
+  auto early = stream_->BeginEarly(stream_xid_, options_.protocol_version, completed_lsn_);
+  if (early == nullptr) return;
+  early_ = early;
+  early_apply_->Begin(std::move(early));
+}
+
+// What comes of the early one from now on may rest on this one.
+Assembler::Completed Assembler::Complete(Completed transaction) {
+  completed_lsn_ = transaction->end_lsn;
+  if (early_ != nullptr && early_ == transaction->early) early_.reset();
+  if (early_ != nullptr) early_->MoveFence(completed_lsn_);
+  return transaction;
 }
 
 void Assembler::DropMessageOutside(RawMessage raw) {
@@ -79,7 +99,7 @@ Assembler::Completed Assembler::On(RawMessage /*raw*/, Commit& message) {
   if (!open_.has_value()) ThrowOutOfOrder(MessageType::kCommit, "without Begin");
   Completed completed = open_->Finish(message);
   open_.reset();
-  return completed;
+  return Complete(std::move(completed));
 }
 
 Assembler::Completed Assembler::On(RawMessage /*raw*/, Origin& message) {
@@ -127,6 +147,7 @@ Assembler::Completed Assembler::On(RawMessage /*raw*/, StreamStart& message) {
     ThrowOutOfOrder(MessageType::kStreamStart, "in protocol version 1");
   if (in_transaction()) ThrowOutOfOrder(MessageType::kStreamStart, "inside a transaction");
   stream_ = &OpenStream(message);
+  stream_xid_ = message.xid;
   return nullptr;
 }
 
@@ -155,7 +176,7 @@ Assembler::Completed Assembler::On(RawMessage /*raw*/, StreamCommit& message) {
     ThrowOutOfOrder(MessageType::kStreamCommit, "of a transaction that was never begun");
   StreamedTransaction& transaction = node.mapped();
   relations_.MergeFrom(transaction.relations());
-  return std::move(transaction).Finish(message, options_.protocol_version);
+  return Complete(std::move(transaction).Finish(message, options_.protocol_version));
 }
 
 Assembler::Completed Assembler::On(RawMessage /*raw*/, StreamAbort& message) {
@@ -164,6 +185,8 @@ Assembler::Completed Assembler::On(RawMessage /*raw*/, StreamAbort& message) {
   if (found == streamed_.end()) return nullptr;
   if (in_transaction()) ThrowOutOfOrder(MessageType::kStreamAbort, "inside a transaction");
   if (message.subxid == message.xid) {
+    found->second.AbandonEarly();
+    if (early_ != nullptr && early_->xid() == message.xid) early_.reset();
     streamed_.erase(found);
   } else {
     found->second.RollBack(message.subxid);

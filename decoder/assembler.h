@@ -8,6 +8,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "decoder/early_transaction.h"
 #include "decoder/message.h"
 #include "decoder/message_log.h"
 #include "decoder/open_transaction.h"
@@ -22,15 +23,17 @@ struct AssemblerOptions {
   // A transaction above this goes to a log. Large enough that OLTP never does, small enough that a
   // ring full of transactions just below it fits in memory.
   size_t memory_bytes_max = 8 << 20;
+  // A streamed transaction is offered to be applied early from so many bytes on.
+  size_t early_bytes_min = 4 << 20;
 };
 
 // Messages of one START_REPLICATION -> whole transactions, in the order of their commits. Borrows
-// `logs`. Used by the receiver thread only; the transactions it returns are independent of it and
-// may outlive it. Any ProtocolError it throws (the caller adds the LSN) ends the session: the
-// assembler is not usable afterwards.
+// `logs` and `early_apply` (null for none). Used by the receiver thread only; the transactions it
+// returns are independent of it and may outlive it. Any ProtocolError it throws (the caller adds
+// the LSN) ends the session: the assembler is not usable afterwards.
 class Assembler {
  public:
-  Assembler(AssemblerOptions options, MessageLogs& logs);
+  Assembler(AssemblerOptions options, MessageLogs& logs, EarlyApply* early_apply = nullptr);
 
   // Takes the next message, which came with `lsn`, and returns the transaction it completes, else
   // null. Nothing refers to `message` afterwards.
@@ -55,6 +58,8 @@ class Assembler {
   using Completed = std::unique_ptr<Transaction>;
 
   void AddChange(RawMessage raw);
+  void OfferStream();
+  Completed Complete(Completed transaction);
   void DropMessageOutside(RawMessage raw);
 
   // One for each message type but the changes.
@@ -75,6 +80,7 @@ class Assembler {
 
   const AssemblerOptions options_;
   MessageLogs& logs_;
+  EarlyApply* const early_apply_;
   RelationCache relations_;
   // Between Begin and Commit.
   std::optional<OpenTransaction> open_;
@@ -82,6 +88,10 @@ class Assembler {
   std::unordered_map<pg::Xid, StreamedTransaction> streamed_;
   // Between Stream Start and Stream Stop: an element of `streamed_`.
   StreamedTransaction* stream_ = nullptr;
+  pg::Xid stream_xid_;
+  // The one that was offered last, while it is open; and the end of the last completed transaction.
+  std::shared_ptr<EarlyTransaction> early_;
+  pg::Lsn completed_lsn_;
   // Numbers Relation messages, for RelationCache::MergeFrom.
   uint64_t announcement_count_ = 0;
   uint64_t dropped_message_count_ = 0;

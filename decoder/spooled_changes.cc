@@ -11,7 +11,7 @@ constexpr uint64_t kAnyOrder = 1;
 
 }  // namespace
 
-SpooledChanges::SpooledChanges(std::unique_ptr<MessageLog> log, SpooledState state)
+SpooledChanges::SpooledChanges(std::unique_ptr<MessageReader> log, SpooledState state)
     : log_(std::move(log)), state_(std::move(state)) {}
 
 bool SpooledChanges::Next(size_t bytes_max, ChangeBlock* block) {

@@ -25,7 +25,7 @@ struct SpooledState {
 // with its Transaction: one thread at a time.
 class SpooledChanges : public ChangeSource {
  public:
-  SpooledChanges(std::unique_ptr<MessageLog> log, SpooledState state);
+  SpooledChanges(std::unique_ptr<MessageReader> log, SpooledState state);
 
   bool Next(size_t bytes_max, ChangeBlock* block) override;
   void Rewind() override;
@@ -33,7 +33,7 @@ class SpooledChanges : public ChangeSource {
  private:
   void Take(std::string_view message, pg::Lsn lsn, ChangeBlock* block);
 
-  const std::unique_ptr<MessageLog> log_;
+  const std::unique_ptr<MessageReader> log_;
   const SpooledState state_;
   // Of the present pass.
   RelationCache relations_;

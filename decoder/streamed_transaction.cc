@@ -27,6 +27,7 @@ void StreamedTransaction::AddChange(RawMessage message) {
   if (!rolled_back_.empty() && rolled_back_.contains(xid)) ThrowRolledBack(xid);
   change_counts_[xid] += TypeOf(message.bytes) == MessageType::kMessage ? 0 : 1;
   log_->Append(message.lsn, message.bytes);
+  bytes_ += message.bytes.size();
 }
 
 void StreamedTransaction::AddRelation(RawMessage message, Relation relation, uint64_t order) {
@@ -40,7 +41,26 @@ void StreamedTransaction::AddType(RawMessage message, const TypeMessage& type) {
 }
 
 void StreamedTransaction::RollBack(pg::Xid subxid) {
-  if (change_counts_.erase(subxid) > 0) rolled_back_.insert(subxid);
+  if (change_counts_.erase(subxid) == 0) return;
+  rolled_back_.insert(subxid);
+  AbandonEarly();  // what it has applied cannot be taken back alone
+}
+
+std::shared_ptr<EarlyTransaction> StreamedTransaction::BeginEarly(pg::Xid xid, int protocol_version,
+                                                                  pg::Lsn fence) {
+  auto tail = log_->Follow();
+  if (tail == nullptr) return nullptr;
+  was_offered_ = true;
+  SpooledState state{.protocol_version = protocol_version,
+                     .in_stream = true,
+                     .relations = relations_.Unannounced(),
+                     .left_out = rolled_back_};
+  early_ = std::make_shared<EarlyTransaction>(xid, std::move(tail), std::move(state), fence);
+  return early_;
+}
+
+void StreamedTransaction::AbandonEarly() noexcept {
+  if (early_ != nullptr) early_->Abandon();
 }
 
 std::unique_ptr<Transaction> StreamedTransaction::Finish(const StreamCommit& commit,
@@ -52,6 +72,8 @@ std::unique_ptr<Transaction> StreamedTransaction::Finish(const StreamCommit& com
   transaction->commit_time = commit.commit_time;
   transaction->origin = std::move(origin_);
   for (const auto& [xid, count] : change_counts_) transaction->change_count += count;
+  if (early_ != nullptr) log_->Seal();
+  transaction->early = std::move(early_);
   SpooledState state{.protocol_version = protocol_version,
                      .in_stream = true,
                      .relations = relations_.Unannounced(),

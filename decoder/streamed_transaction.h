@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "decoder/early_transaction.h"
 #include "decoder/message.h"
 #include "decoder/message_log.h"
 #include "decoder/open_transaction.h"
@@ -31,6 +32,13 @@ class StreamedTransaction {
   // Leaves out the changes of a subtransaction. One that sent no change may be unknown.
   void RollBack(pg::Xid subxid);
 
+  // Whether it is worth to begin with it now: it is large, and nobody has.
+  bool MayBeginEarly(uint64_t bytes_min) const { return bytes_ >= bytes_min && !was_offered_; }
+  // For whoever applies it while it comes; null when its log cannot be followed yet.
+  std::shared_ptr<EarlyTransaction> BeginEarly(pg::Xid xid, int protocol_version, pg::Lsn fence);
+  // It will not commit, or not from this object.
+  void AbandonEarly() noexcept;
+
   // What the server announced within this transaction, which later ones rely on.
   const RelationCache& relations() const { return relations_; }
 
@@ -43,6 +51,9 @@ class StreamedTransaction {
   // Row changes and truncates by the (sub)transaction that made them.
   std::unordered_map<pg::Xid, uint64_t> change_counts_;
   std::unordered_set<pg::Xid> rolled_back_;
+  uint64_t bytes_ = 0;  // of its changes
+  bool was_offered_ = false;
+  std::shared_ptr<EarlyTransaction> early_;
 };
 
 }  // namespace pgteal::decoder

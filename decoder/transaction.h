@@ -9,6 +9,8 @@
 
 namespace pgteal::decoder {
 
+class EarlyTransaction;
+
 // Where the changes of a transaction too large for memory are read from, from the first to the last
 // in stream order, changes of rolled back subtransactions left out.
 class ChangeSource {
@@ -34,6 +36,8 @@ struct Transaction {
   ChangeBlock block;
   // … or, when set, where to read them (`block` is empty then).
   std::unique_ptr<ChangeSource> source;
+  // Somebody has begun to apply it before it committed; null for most.
+  std::shared_ptr<EarlyTransaction> early;
   // Number of row changes and truncates, known in both cases.
   uint64_t change_count = 0;
 

@@ -73,7 +73,7 @@ pg::Lsn ApplyStage::TakeOver() {
   const auto round_trip = RoundTrip(green_);
   lane_count_ = options_.lanes != 0 ? options_.lanes : round_trip >= kFar ? kFarLanes : kNearLanes;
   spdlog::debug("round trip to green {} us, lanes {}", round_trip.count(), lane_count_);
-  order_ = std::make_unique<CommitOrder>(lane_count_, supervisor_.interrupt());
+  order_ = std::make_unique<CommitOrder>(lane_count_ + 1, supervisor_.interrupt());
   BuildLanes(round_trip);
   return row.end_lsn;
 }
@@ -95,15 +95,16 @@ void ApplyStage::BuildLanes(std::chrono::microseconds round_trip) {
   const bool has_origins = options_.origin == OriginMode::kAuto && pg::MayUseOrigins(green_);
   catalog_ = std::make_unique<applier::TargetCatalog>(deployment_.target, session("catalog"),
                                                       replica_role);
-  for (size_t i = 0; i < lane_count_; ++i) {
-    const applier::ApplierOptions lane_options{
-        .slot = deployment_.name,
-        .generation = *generation_,
-        .synchronous_commit = options_.synchronous_commit,
-        .replica_role = replica_role,
-        .origin = has_origins ? fmt::format("pgteal_{}_{}", deployment_.name, i) : "",
-        .on_conflict = options_.on_conflict,
-        .copy_rows_min = CopyRowsMin(round_trip)};
+  applier::ApplierOptions lane_options{.slot = deployment_.name,
+                                       .generation = *generation_,
+                                       .synchronous_commit = options_.synchronous_commit,
+                                       .replica_role = replica_role,
+                                       .origin = "",
+                                       .on_conflict = options_.on_conflict,
+                                       .copy_rows_min = CopyRowsMin(round_trip)};
+  for (size_t i = 0; i <= lane_count_; ++i) {
+    if (has_origins) lane_options.origin = fmt::format("pgteal_{}_{}", deployment_.name, i);
+    if (i == lane_count_) return BuildEarlyLane(std::move(lane_options));
     lanes_.push_back(
         std::make_unique<Lane>(i,
                                std::make_unique<applier::Applier>(
@@ -112,17 +113,33 @@ void ApplyStage::BuildLanes(std::chrono::microseconds round_trip) {
   }
 }
 
+// Triggers and foreign keys that fire may look at rows that others change meanwhile.
+void ApplyStage::BuildEarlyLane(applier::ApplierOptions options) {
+  if (!options.replica_role) return;
+  auto connect = [this, options = std::move(options)] {
+    return std::make_unique<applier::Applier>(
+        deployment_.target, SessionOptionsFor("lane", deployment_.name, &supervisor_.interrupt()),
+        options, *catalog_);
+  };
+  early_lane_ = std::make_unique<EarlyLane>(lane_count_, std::move(connect), *order_, *progress_,
+                                            ring_->not_empty());
+}
+
+void ApplyStage::StartLane(const std::function<void()>& run) {
+  ++lanes_running_;
+  const auto body = [this, run] {
+    run();
+    --lanes_running_;
+  };
+  lane_threads_.push_back(supervisor_.Start(body, [this] { LaneFailed(); }));
+}
+
 void ApplyStage::Start(const std::atomic<bool>& is_behind) {
-  batcher_ = std::make_unique<Batcher>(options_.batcher, *ring_, *catalog_, lanes_, *order_,
-                                       *progress_, wake_producer_, is_behind);
-  for (const auto& lane : lanes_) {
-    ++lanes_running_;
-    const auto run = [this, &lane = *lane] {
-      lane.Run();
-      --lanes_running_;
-    };
-    lane_threads_.push_back(supervisor_.Start(run, [this] { LaneFailed(); }));
-  }
+  batcher_ =
+      std::make_unique<Batcher>(options_.batcher, *ring_, *catalog_, lanes_, early_lane_.get(),
+                                *order_, *progress_, wake_producer_, is_behind);
+  for (const auto& lane : lanes_) StartLane([&lane = *lane] { lane.Run(); });
+  if (early_lane_) StartLane([this] { early_lane_->Run(); });
   batcher_thread_ = supervisor_.Start([this] { batcher_->Run(); });
 }
 
@@ -137,6 +154,7 @@ void ApplyStage::Tick() {
   try {
     PollFlush();
     ResolveStall();
+    if (early_lane_) early_lane_->LookForWaiters(green_);
     writers_.Look(green_);
   } catch (const pg::Interrupted&) {
     // A lane failed while green was asked. Its error is what ends the session.
@@ -194,7 +212,7 @@ void ApplyStage::AskBlockersToYield(const Lane& head_lane, uint64_t head) {
 void ApplyStage::Drain() {
   batcher_->Stop();
   batcher_thread_ = {};
-  for (const auto& lane : lanes_) lane->Stop();
+  StopLanes();
   const auto deadline = Clock::now() + options_.stop_grace;
   const auto& interrupt = supervisor_.interrupt();
   try {
@@ -214,13 +232,18 @@ void ApplyStage::Drain() {
   Stop();
 }
 
+void ApplyStage::StopLanes() {
+  for (const auto& lane : lanes_) lane->Stop();
+  if (early_lane_) early_lane_->Stop();
+}
+
 void ApplyStage::Stop() {
   if (batcher_) batcher_->Stop();
   if (lanes_running_.load() > 0) {
     supervisor_.interrupt().Raise();
     order_->WakeAll();
   }
-  for (const auto& lane : lanes_) lane->Stop();
+  StopLanes();
   lane_threads_.clear();
   batcher_thread_ = {};
 }

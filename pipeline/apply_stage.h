@@ -9,6 +9,7 @@
 
 #include "applier/target_catalog.h"
 #include "pipeline/batcher.h"
+#include "pipeline/early_lane.h"
 #include "pipeline/lane.h"
 #include "pipeline/options.h"
 #include "pipeline/supervisor.h"
@@ -42,6 +43,8 @@ class ApplyStage {
   // After TakeOver().
   Transactions& ring() { return *ring_; }
   Progress& progress() { return *progress_; }
+  // After TakeOver(): for the assembler. Null when nothing may be applied early.
+  decoder::EarlyApply* early_apply() { return early_lane_.get(); }
   // After Start(): how far transactions are taken from the ring.
   Intake& intake() { return batcher_->intake(); }
 
@@ -59,7 +62,10 @@ class ApplyStage {
  private:
   void EndZombies();
   void BuildLanes(std::chrono::microseconds round_trip);
+  void BuildEarlyLane(applier::ApplierOptions options);
+  void StartLane(const std::function<void()>& run);
   void LaneFailed() noexcept;
+  void StopLanes();
   void PollFlush();
   void ResolveStall();
   void AskBlockersToYield(const Lane& head_lane, uint64_t head);
@@ -76,6 +82,7 @@ class ApplyStage {
   std::unique_ptr<Transactions> ring_;
   std::unique_ptr<CommitOrder> order_;
   std::vector<std::unique_ptr<Lane>> lanes_;
+  std::unique_ptr<EarlyLane> early_lane_;
   std::unique_ptr<Batcher> batcher_;
   WriterWatch writers_;
   uint64_t stalled_sequence_ = 0;

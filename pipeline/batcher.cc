@@ -12,11 +12,13 @@ constexpr std::chrono::milliseconds kLimitedLook{3};
 }  // namespace
 
 Batcher::Batcher(const BatcherOptions& options, Transactions& ring, applier::RelationMapper& mapper,
-                 std::vector<std::unique_ptr<Lane>>& lanes, CommitOrder& order,
-                 const Progress& progress, Doorbell& space, const std::atomic<bool>& is_behind)
+                 std::vector<std::unique_ptr<Lane>>& lanes, EarlyLane* early_lane,
+                 CommitOrder& order, const Progress& progress, Doorbell& space,
+                 const std::atomic<bool>& is_behind)
     : options_(options),
       ring_(ring),
       lanes_(lanes),
+      early_lane_(early_lane),
       order_(order),
       progress_(progress),
       space_(space),
@@ -125,7 +127,13 @@ void Batcher::Dispatch(Lane& lane) {
   auto batch = builder_.Take(order_.committed());
   dispatched_ = batch->sequence;
   if (batch->is_barrier) barrier_ = batch->sequence;
-  lane.Give(std::move(batch));
+  // What has been applied early is a batch of its own, as everything that is read from a log.
+  const auto early = batch->transactions.back()->early;
+  if (early_lane_ != nullptr && early != nullptr && early->Claim()) {
+    early_lane_->Give(std::move(batch));
+  } else {
+    lane.Give(std::move(batch));
+  }
 }
 
 void Batcher::WaitForCommits() {

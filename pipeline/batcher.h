@@ -8,6 +8,7 @@
 
 #include "pipeline/batch_builder.h"
 #include "pipeline/commit_order.h"
+#include "pipeline/early_lane.h"
 #include "pipeline/intake.h"
 #include "pipeline/lane.h"
 #include "pipeline/progress.h"
@@ -32,10 +33,10 @@ class Batcher {
   using Transactions = Ring<decoder::Transaction>;
 
   // `space`: rung after transactions were taken from the ring. `is_behind`: set by the receiver
-  // while blue has more to send.
+  // while blue has more to send. `early_lane`: null for none.
   Batcher(const BatcherOptions& options, Transactions& ring, applier::RelationMapper& mapper,
-          std::vector<std::unique_ptr<Lane>>& lanes, CommitOrder& order, const Progress& progress,
-          Doorbell& space, const std::atomic<bool>& is_behind);
+          std::vector<std::unique_ptr<Lane>>& lanes, EarlyLane* early_lane, CommitOrder& order,
+          const Progress& progress, Doorbell& space, const std::atomic<bool>& is_behind);
 
   // The thread body. Ends after Stop(), leaving undispatched transactions to the next session.
   void Run();
@@ -57,6 +58,7 @@ class Batcher {
   const BatcherOptions options_;
   Transactions& ring_;
   std::vector<std::unique_ptr<Lane>>& lanes_;
+  EarlyLane* const early_lane_;
   CommitOrder& order_;
   const Progress& progress_;
   Doorbell& space_;

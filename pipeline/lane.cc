@@ -41,16 +41,20 @@ void Lane::Run() {
 
 void Lane::Work(applier::Batch& batch) {
   LaneTurn turn(order_, index_);
-  const applier::Applied applied = applier_->Apply(batch, turn);
-  progress_.Committed(batch.end_lsn, applied.insert_lsn, batch.commit_time);
-  progress_.GreenFlushed(applied.flush_lsn);
-  auto& counters = progress_.counters;
+  Publish(batch, applier_->Apply(batch, turn), progress_, order_);
+}
+
+void Publish(const applier::Batch& batch, const applier::Applied& applied, Progress& progress,
+             CommitOrder& order) {
+  progress.Committed(batch.end_lsn, applied.insert_lsn, batch.commit_time);
+  progress.GreenFlushed(applied.flush_lsn);
+  auto& counters = progress.counters;
   counters.applied_transactions += batch.transaction_count;
   counters.applied_changes += batch.change_count;
   counters.batches += 1;
   counters.exact_batches += applied.was_exact ? 1 : 0;
   counters.conflicts += applied.conflicts;
-  order_.Committed(batch.sequence);
+  order.Committed(batch.sequence);
 }
 
 }  // namespace pgteal::pipeline

@@ -11,6 +11,10 @@
 
 namespace pgteal::pipeline {
 
+// Tells everybody of a batch that its lane has committed.
+void Publish(const applier::Batch& batch, const applier::Applied& applied, Progress& progress,
+             CommitOrder& order);
+
 // One connection to green at work: takes a batch at a time and publishes its commit. The batcher
 // hands over with Give() while is_free(); Run() is the lane's thread.
 class Lane {

@@ -192,7 +192,7 @@ void Session::StartThreads() {
   assembler_ = std::make_unique<decoder::Assembler>(
       decoder::AssemblerOptions{.protocol_version = 2,
                                 .memory_bytes_max = options_.transaction_bytes_max},
-      spool_);
+      spool_, apply_->early_apply());
   receiver_ = std::make_unique<Receiver>(ReceiverOptions{.resume_lsn = resume_lsn,
                                                          .until_lsn = state_.until_lsn,
                                                          .stream = stream_options_,

@@ -99,6 +99,7 @@ void SpoolFolder::RequireRoom(uint64_t bytes) const {
 SpoolLog::~SpoolLog() {
   folder_->memory_bytes_.fetch_sub(counted_memory_bytes_, std::memory_order_relaxed);
   folder_->disk_bytes_.fetch_sub(file_bytes_, std::memory_order_relaxed);
+  if (mark_) mark_->Cut();  // nothing, once the tail has come to its end
   if (!path_.empty()) ::unlink(path_.c_str());
 }
 
@@ -126,6 +127,20 @@ void SpoolLog::Spill() {
   file_bytes_ = file_->size_bytes();
   file_message_count_ += block_.header().message_count;
   block_.Clear();
+  if (mark_) mark_->Reach(file_bytes_);
+}
+
+std::unique_ptr<decoder::MessageTail> SpoolLog::Follow() {
+  if (!file_ || mark_) return nullptr;
+  mark_ = std::make_shared<SpoolMark>();
+  mark_->Reach(file_bytes_);
+  return std::make_unique<SpoolTail>(path_, EncodeFilePrefix({}).size(), mark_);
+}
+
+void SpoolLog::Seal() {
+  if (!mark_) return;
+  if (!block_.empty()) Spill();
+  mark_->End();
 }
 
 void SpoolLog::CountMemory() {

@@ -14,6 +14,7 @@
 #include "pipeline/frame_file.h"
 #include "pipeline/frame_format.h"
 #include "pipeline/frame_reader.h"
+#include "pipeline/spool_tail.h"
 
 // Where the messages of transactions live that are too large for memory. A spool file is a frame
 // file without index; it is a cache of what blue sends again after a crash, so nothing is synced
@@ -85,6 +86,8 @@ class SpoolLog final : public decoder::MessageLog {
 
   // Throws Error when the folder is full.
   void Append(pg::Lsn lsn, std::string_view message) override;
+  std::unique_ptr<decoder::MessageTail> Follow() override;
+  void Seal() override;
   void Rewind() override;
   bool Next(pg::Lsn* lsn, std::string_view* message) override;
 
@@ -105,6 +108,8 @@ class SpoolLog final : public decoder::MessageLog {
   uint64_t file_bytes_ = 0;
   uint64_t file_message_count_ = 0;
   size_t counted_memory_bytes_ = 0;
+  // Somebody reads the file meanwhile.
+  std::shared_ptr<SpoolMark> mark_;
 
   // Open while reading the file's part.
   std::unique_ptr<FrameReader> reader_;

@@ -1,0 +1,161 @@
+#include "pipeline/early_lane.h"
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <utility>
+
+#include "pg/error.h"
+#include "pipeline/lane.h"
+
+namespace pgteal::pipeline {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Progress rings no bell of this lane.
+constexpr milliseconds kProgressLook{2};
+// Those who wait for its locks do so for about as long.
+constexpr milliseconds kWaitersLook{250};
+
+}  // namespace
+
+EarlyLane::EarlyLane(size_t index, Connect connect, CommitOrder& order, Progress& progress,
+                     Doorbell& batcher_doorbell)
+    : index_(index),
+      connect_(std::move(connect)),
+      order_(order),
+      progress_(progress),
+      batcher_doorbell_(batcher_doorbell) {}
+
+void EarlyLane::Begin(std::shared_ptr<decoder::EarlyTransaction> early) {
+  is_free_.store(false, std::memory_order_release);
+  SetCurrent(std::move(early));
+  doorbell_.Ring();
+}
+
+void EarlyLane::Give(std::unique_ptr<applier::Batch> batch) {
+  batch_ = std::move(batch);
+  sequence_.store(batch_->sequence, std::memory_order_release);
+  doorbell_.Ring();
+}
+
+void EarlyLane::Stop() {
+  is_stopping_.store(true, std::memory_order_release);
+  // One that is claimed goes on to its commit, from the log if need be.
+  if (const auto current = Current()) current->Abandon();
+  doorbell_.Ring();
+}
+
+void EarlyLane::Run() {
+  while (true) {
+    if (const auto current = Current()) {
+      Work(*current);
+      SetCurrent(nullptr);
+      is_free_.store(true, std::memory_order_release);
+    } else if (is_stopping_.load(std::memory_order_acquire)) {
+      return;
+    } else {
+      doorbell_.Wait(Clock::now() + std::chrono::seconds(10));
+    }
+  }
+}
+
+std::shared_ptr<decoder::EarlyTransaction> EarlyLane::Current() const {
+  const std::lock_guard lock(mutex_);
+  return early_;
+}
+
+void EarlyLane::SetCurrent(std::shared_ptr<decoder::EarlyTransaction> early) {
+  const std::lock_guard lock(mutex_);
+  early_ = std::move(early);
+}
+
+void EarlyLane::Work(decoder::EarlyTransaction& early) {
+  if (is_stopping_.load(std::memory_order_acquire)) early.Abandon();
+  const bool is_written = Write(early);
+  if (is_written) AwaitFate(early);
+  if (early.GiveUp()) {
+    if (is_written) applier_->DropEarly();
+    spdlog::debug("transaction {} is not applied early", early.xid().value);
+    return;
+  }
+  // Claimed: its batch is here or on its way.
+  while (sequence_.load(std::memory_order_acquire) == 0) {
+    doorbell_.Wait(Clock::now() + std::chrono::seconds(10));
+  }
+  Commit(is_written);
+}
+
+// Whether all of it is in green's open transaction.
+bool EarlyLane::Write(decoder::EarlyTransaction& early) {
+  if (!HasConnected()) return false;
+  try {
+    return applier_->WriteEarly(early, [&](pg::Lsn fence) { AwaitApplied(early, fence); });
+  } catch (const pg::Interrupted&) {
+    if (!early.is_abandoned()) throw;
+    applier_->DropEarly();
+    return false;
+  }
+}
+
+// Without a session more it goes on as without this lane.
+bool EarlyLane::HasConnected() {
+  if (applier_) return true;
+  try {
+    applier_ = connect_();
+  } catch (const pg::Interrupted&) {
+    throw;
+  } catch (const pg::Error& error) {
+    spdlog::warn("large transactions are not applied before blue commits them: {}", error.what());
+    return false;
+  }
+  backend_pid_.store(applier_->backend_pid());
+  return true;
+}
+
+void EarlyLane::AwaitApplied(const decoder::EarlyTransaction& early, pg::Lsn lsn) {
+  while (progress_.applied() < lsn) {
+    if (early.is_abandoned()) throw pg::Interrupted();
+    doorbell_.Wait(Clock::now() + kProgressLook);
+  }
+}
+
+// Until the batcher has it, or it is to be given up.
+void EarlyLane::AwaitFate(decoder::EarlyTransaction& early) {
+  while (!early.is_abandoned() && sequence_.load(std::memory_order_acquire) == 0) {
+    doorbell_.Wait(Clock::now() + milliseconds(100));
+  }
+}
+
+void EarlyLane::Commit(bool is_written) {
+  LaneTurn turn(order_, index_);
+  const auto batch = std::move(batch_);
+  const applier::Applied applied =
+      is_written ? applier_->CommitEarly(*batch, turn) : applier_->Apply(*batch, turn);
+  spdlog::debug("transaction {} was {}", batch->transactions.back()->xid.value,
+                is_written ? "applied early" : "begun early and applied again");
+  progress_.counters.early_transactions += is_written ? 1 : 0;
+  Publish(*batch, applied, progress_, order_);
+  sequence_.store(0, std::memory_order_release);
+  batcher_doorbell_.Ring();
+}
+
+void EarlyLane::LookForWaiters(pg::Connection& green) {
+  const auto current = Current();
+  const auto now = Clock::now();
+  if (!current || backend_pid_.load() == 0 || now < next_look_) return;
+  next_look_ = now + kWaitersLook;
+  const auto waiting = green.Exec(
+      "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+      " AND $1::int = ANY (pg_blocking_pids(pid))",
+      {std::to_string(backend_pid_.load())});
+  if (waiting.Int(0, 0) == 0) return;
+  spdlog::debug("transaction {} gives way: others wait for its locks", current->xid().value);
+  current->Abandon();
+  if (const uint64_t sequence = sequence_.load(std::memory_order_acquire); sequence != 0) {
+    order_.AskToYield(index_, sequence);
+  }
+}
+
+}  // namespace pgteal::pipeline
