@@ -57,7 +57,8 @@ class EarlyTransaction {
   std::atomic<bool> is_abandoned_ = false;
 };
 
-// Takes streamed transactions before they have committed. Called by the receiver thread.
+// Takes streamed transactions before they have committed, one at a time: it wants none before it is
+// done with the one before. Called by the receiver thread.
 class EarlyApply {
  public:
   virtual ~EarlyApply() = default;

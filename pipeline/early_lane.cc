@@ -93,7 +93,8 @@ bool EarlyLane::Write(decoder::EarlyTransaction& early) {
   try {
     return applier_->WriteEarly(early, [&](pg::Lsn fence) { AwaitApplied(early, fence); });
   } catch (const pg::Interrupted&) {
-    if (!early.is_abandoned()) throw;
+    // Abandoned, or its log is gone: it will not commit in this session. When all is interrupted,
+    // this throws, too.
     applier_->DropEarly();
     return false;
   }

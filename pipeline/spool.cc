@@ -99,7 +99,7 @@ void SpoolFolder::RequireRoom(uint64_t bytes) const {
 SpoolLog::~SpoolLog() {
   folder_->memory_bytes_.fetch_sub(counted_memory_bytes_, std::memory_order_relaxed);
   folder_->disk_bytes_.fetch_sub(file_bytes_, std::memory_order_relaxed);
-  if (mark_) mark_->Cut();  // nothing, once the tail has come to its end
+  if (mark_) mark_->Cut();
   if (!path_.empty()) ::unlink(path_.c_str());
 }
 

@@ -35,7 +35,8 @@ class SpoolMark {
   Doorbell bell_;
 };
 
-// Reads a spool file block by block behind its writer. The file may be unlinked meanwhile.
+// Reads a spool file block by block behind its writer. Cut when its log goes: what nobody will
+// commit need not be read.
 class SpoolTail final : public decoder::MessageTail {
  public:
   // `first_block`: offset of the first block.

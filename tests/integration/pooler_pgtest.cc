@@ -18,10 +18,28 @@ class PoolerTest : public TurnTest {
     StartPooler();
   }
 
+  // Somebody may take the port between our probe and its bind.
   void StartPooler() {
+    constexpr int kAttempts = 5;
+    bool is_up = false;
+    for (int attempt = 0; attempt < kAttempts && !is_up; ++attempt) {
+      port_ = FreePort();
+      WriteIni();
+      pooler_ = std::make_unique<Process>(
+          ProcessOptions{.argv = {"/usr/sbin/pgbouncer", Ini()}, .user = ServerUser()});
+      ASSERT_TRUE(WaitUntil(
+          [&] {
+            is_up = Answers();
+            return is_up || !pooler_->IsRunning();
+          },
+          seconds(20)))
+          << PoolerLog();
+    }
+    ASSERT_TRUE(is_up) << PoolerLog();
+  }
+
+  void WriteIni() {
     const int blue_port = db_.clusters().blue().port();
-    // Another port of the same kind: below the ephemeral range, as those of the servers.
-    port_ = blue_port > 20000 ? blue_port - 7001 : blue_port + 7001;
     const std::string users = (folder_ / "users").string();
     std::ofstream(users) << "\"shop\" \"\"\n\"admin\" \"\"\n";
     std::ofstream ini(Ini());
@@ -37,9 +55,6 @@ class PoolerTest : public TurnTest {
       std::filesystem::permissions(file, std::filesystem::perms::others_read,
                                    std::filesystem::perm_options::add);
     }
-    pooler_ = std::make_unique<Process>(
-        ProcessOptions{.argv = {"/usr/sbin/pgbouncer", Ini()}, .user = ServerUser()});
-    ASSERT_TRUE(WaitUntil([this] { return Answers(); }, seconds(20))) << PoolerLog();
   }
 
   bool Answers() const {

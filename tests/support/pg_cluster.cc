@@ -49,17 +49,6 @@ bool IsPortFree(int port) {
   return is_free;
 }
 
-// Random, because other test programs choose at the same time.
-int FreePort() {
-  static std::mt19937 random{std::random_device{}()};
-  std::uniform_int_distribution<int> pick(kFirstPort, kLastPort);
-  for (int attempt = 0; attempt < 1000; ++attempt) {
-    const int port = pick(random);
-    if (IsPortFree(port)) return port;
-  }
-  throw std::runtime_error("no free TCP port");
-}
-
 Settings Defaults() {
   return {{"listen_addresses", "127.0.0.1"},
           {"wal_level", "logical"},
@@ -94,6 +83,17 @@ bool HasEnded(pid_t pid) {
 }
 
 }  // namespace
+
+// Random, because other test programs choose at the same time.
+int FreePort() {
+  static std::mt19937 random{std::random_device{}()};
+  std::uniform_int_distribution<int> pick(kFirstPort, kLastPort);
+  for (int attempt = 0; attempt < 1000; ++attempt) {
+    const int port = pick(random);
+    if (IsPortFree(port)) return port;
+  }
+  throw std::runtime_error("no free TCP port");
+}
 
 std::filesystem::path ServerBin(int major) {
   const std::string number = std::to_string(major);

@@ -19,6 +19,8 @@ using Settings = std::map<std::string, std::string>;  // as in postgresql.conf, 
 // Servers are looked for where `tools/setup --print` says. Throws std::runtime_error.
 std::filesystem::path ServerBin(int major);
 std::filesystem::path ClientProgram(const std::string& name);
+// One of 127.0.0.1 that nobody listens on now, below the ephemeral range.
+int FreePort();
 
 // A throwaway server: own data folder, own Unix socket, own port on 127.0.0.1 (below the ephemeral
 // range, kept over restarts), trust authentication, superuser `postgres`, UTF8, wal_level=logical,
