@@ -133,7 +133,8 @@ bool Applier::WriteEarly(decoder::EarlyTransaction& early,
 
 // Its end is behind everything that blue has written so far, hence behind the LSN of its changes;
 // what a table's copy may have of it is not known. A TRUNCATE would keep everybody out for as long
-// as blue's transaction is open.
+// as blue's transaction is open. Exact changes have to wait for all that commits before: triggers
+// look at other rows, and of equal rows without a key two transactions may take the same one.
 bool Applier::WriteEarlyBlock(const decoder::ChangeBlock& block, const ChangeOrigin& origin) {
   resolver_.Learn(block);
   if (!resolver_.TakesAll(block, origin.end_lsn)) return false;
@@ -141,7 +142,9 @@ bool Applier::WriteEarlyBlock(const decoder::ChangeBlock& block, const ChangeOri
   Folder folder(&plan);
   resolver_.Fold(block, origin.end_lsn, &folder);
   for (const auto& segment : plan.segments) {
-    if (segment.truncate || !WriteSegment(segment, true, origin)) return false;
+    if (segment.truncate || !segment.exact.empty() || !WriteSegment(segment, true, origin)) {
+      return false;
+    }
   }
   return true;
 }

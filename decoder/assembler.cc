@@ -64,10 +64,9 @@ void Assembler::AddChange(RawMessage raw) {
 void Assembler::OfferStream() {
   if (early_apply_ == nullptr || !stream_->MayBeginEarly(options_.early_bytes_min)) return;
   if (!early_apply_->WantsOne()) return;
-  auto early = stream_->BeginEarly(stream_xid_, options_.protocol_version, completed_lsn_);
-  if (early == nullptr) return;
-  early_ = early;
-  early_apply_->Begin(std::move(early));
+  auto early =
+      stream_->BeginEarly(*early_apply_, stream_xid_, options_.protocol_version, completed_lsn_);
+  if (early != nullptr) early_ = std::move(early);
 }
 
 // What comes of the early one from now on may rest on this one.

@@ -46,7 +46,8 @@ void StreamedTransaction::RollBack(pg::Xid subxid) {
   AbandonEarly();  // what it has applied cannot be taken back alone
 }
 
-std::shared_ptr<EarlyTransaction> StreamedTransaction::BeginEarly(pg::Xid xid, int protocol_version,
+std::shared_ptr<EarlyTransaction> StreamedTransaction::BeginEarly(EarlyApply& apply, pg::Xid xid,
+                                                                  int protocol_version,
                                                                   pg::Lsn fence) {
   auto tail = log_->Follow();
   if (tail == nullptr) return nullptr;
@@ -55,7 +56,7 @@ std::shared_ptr<EarlyTransaction> StreamedTransaction::BeginEarly(pg::Xid xid, i
                      .in_stream = true,
                      .relations = relations_.Unannounced(),
                      .left_out = rolled_back_};
-  early_ = std::make_shared<EarlyTransaction>(xid, std::move(tail), std::move(state), fence);
+  early_ = apply.Begin(xid, std::move(tail), std::move(state), fence);
   return early_;
 }
 

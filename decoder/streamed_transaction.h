@@ -34,8 +34,9 @@ class StreamedTransaction {
 
   // Whether it is worth to begin with it now: it is large, and nobody has.
   bool MayBeginEarly(uint64_t bytes_min) const { return bytes_ >= bytes_min && !was_offered_; }
-  // For whoever applies it while it comes; null when its log cannot be followed yet.
-  std::shared_ptr<EarlyTransaction> BeginEarly(pg::Xid xid, int protocol_version, pg::Lsn fence);
+  // Gives it to whoever applies it while it comes; null when its log cannot be followed yet.
+  std::shared_ptr<EarlyTransaction> BeginEarly(EarlyApply& apply, pg::Xid xid, int protocol_version,
+                                               pg::Lsn fence);
   // It will not commit, or not from this object.
   void AbandonEarly() noexcept;
 

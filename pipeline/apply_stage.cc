@@ -150,11 +150,12 @@ void ApplyStage::LaneFailed() noexcept {
   --lanes_running_;
 }
 
-void ApplyStage::Tick() {
+void ApplyStage::Tick(bool flushes) {
   try {
     PollFlush();
     ResolveStall();
     if (early_lane_) early_lane_->LookForWaiters(green_);
+    if (flushes) FlushGreen();
     writers_.Look(green_);
   } catch (const pg::Interrupted&) {
     // A lane failed while green was asked. Its error is what ends the session.
@@ -166,6 +167,7 @@ void ApplyStage::PollFlush() {
   progress_->GreenFlushed(green_.Exec("SELECT pg_current_wal_flush_lsn()").LsnAt(0, 0));
 }
 
+// Makes what has been committed durable now.
 void ApplyStage::FlushGreen() {
   if (progress_->durable() >= progress_->applied()) return;
   applier::FlushProgress(green_, deployment_.name, *generation_);

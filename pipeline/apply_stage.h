@@ -48,11 +48,10 @@ class ApplyStage {
   // After Start(): how far transactions are taken from the ring.
   Intake& intake() { return batcher_->intake(); }
 
-  // Looks after green's flush position and after lanes that wait for each other.
-  void Tick();
-  // Makes what has been committed durable now: green's WAL writer may take more than half a second.
-  // For when nothing is in a lane's hands and somebody waits for the end.
-  void FlushGreen();
+  // Looks after green's flush position and after lanes that wait for each other. `flushes`: for
+  // when nothing is in a lane's hands and somebody waits for the end, as green's WAL writer may
+  // take more than half a second.
+  void Tick(bool flushes = false);
   // No new batches; those in hand commit and what they made durable is found out, within
   // `stop_grace`.
   void Drain();
@@ -67,6 +66,7 @@ class ApplyStage {
   void LaneFailed() noexcept;
   void StopLanes();
   void PollFlush();
+  void FlushGreen();
   void ResolveStall();
   void AskBlockersToYield(const Lane& head_lane, uint64_t head);
 

@@ -20,6 +20,7 @@ class CommitOrder {
   CommitOrder(size_t lanes, const pg::Interrupt& interrupt);
 
   uint64_t committed() const { return committed_.load(std::memory_order_acquire); }
+  bool is_interrupted() const { return interrupt_.is_raised(); }
   // By the lane whose batch just committed.
   void Committed(uint64_t sequence);
   // Asks the lane to roll back its batch of this sequence if it waits for its turn.

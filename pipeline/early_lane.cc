@@ -28,10 +28,23 @@ EarlyLane::EarlyLane(size_t index, Connect connect, CommitOrder& order, Progress
       progress_(progress),
       batcher_doorbell_(batcher_doorbell) {}
 
-void EarlyLane::Begin(std::shared_ptr<decoder::EarlyTransaction> early) {
+bool EarlyLane::WantsOne() {
+  if (session_.load(std::memory_order_acquire) == Session::kReady) {
+    return is_free_.load(std::memory_order_acquire);
+  }
+  Session none = Session::kNone;
+  if (session_.compare_exchange_strong(none, Session::kWanted)) doorbell_.Ring();
+  return false;
+}
+
+std::shared_ptr<decoder::EarlyTransaction> EarlyLane::Begin(
+    pg::Xid xid, std::unique_ptr<decoder::MessageTail> tail, decoder::SpooledState state,
+    pg::Lsn fence) {
+  auto early = std::make_shared<EarlyStream>(xid, std::move(tail), std::move(state), fence);
   is_free_.store(false, std::memory_order_release);
-  SetCurrent(std::move(early));
+  SetCurrent(early);
   doorbell_.Ring();
+  return early;
 }
 
 void EarlyLane::Give(std::unique_ptr<applier::Batch> batch) {
@@ -55,23 +68,25 @@ void EarlyLane::Run() {
       is_free_.store(true, std::memory_order_release);
     } else if (is_stopping_.load(std::memory_order_acquire)) {
       return;
+    } else if (session_.load(std::memory_order_acquire) == Session::kWanted) {
+      ConnectNow();
     } else {
       doorbell_.Wait(Clock::now() + std::chrono::seconds(10));
     }
   }
 }
 
-std::shared_ptr<decoder::EarlyTransaction> EarlyLane::Current() const {
+std::shared_ptr<EarlyStream> EarlyLane::Current() const {
   const std::lock_guard lock(mutex_);
   return early_;
 }
 
-void EarlyLane::SetCurrent(std::shared_ptr<decoder::EarlyTransaction> early) {
+void EarlyLane::SetCurrent(std::shared_ptr<EarlyStream> early) {
   const std::lock_guard lock(mutex_);
   early_ = std::move(early);
 }
 
-void EarlyLane::Work(decoder::EarlyTransaction& early) {
+void EarlyLane::Work(EarlyStream& early) {
   if (is_stopping_.load(std::memory_order_acquire)) early.Abandon();
   const bool is_written = Write(early);
   if (is_written) AwaitFate(early);
@@ -88,34 +103,33 @@ void EarlyLane::Work(decoder::EarlyTransaction& early) {
 }
 
 // Whether all of it is in green's open transaction.
-bool EarlyLane::Write(decoder::EarlyTransaction& early) {
-  if (!HasConnected()) return false;
+bool EarlyLane::Write(EarlyStream& early) {
   try {
     return applier_->WriteEarly(early, [&](pg::Lsn fence) { AwaitApplied(early, fence); });
   } catch (const pg::Interrupted&) {
-    // Abandoned, or its log is gone: it will not commit in this session. When all is interrupted,
-    // this throws, too.
+    if (order_.is_interrupted()) throw;
+    // Abandoned, or its log is gone: it will not commit in this session.
     applier_->DropEarly();
     return false;
   }
 }
 
 // Without a session more it goes on as without this lane.
-bool EarlyLane::HasConnected() {
-  if (applier_) return true;
+void EarlyLane::ConnectNow() {
   try {
     applier_ = connect_();
   } catch (const pg::Interrupted&) {
     throw;
   } catch (const pg::Error& error) {
     spdlog::warn("large transactions are not applied before blue commits them: {}", error.what());
-    return false;
+    session_.store(Session::kRefused, std::memory_order_release);
+    return;
   }
   backend_pid_.store(applier_->backend_pid());
-  return true;
+  session_.store(Session::kReady, std::memory_order_release);
 }
 
-void EarlyLane::AwaitApplied(const decoder::EarlyTransaction& early, pg::Lsn lsn) {
+void EarlyLane::AwaitApplied(const EarlyStream& early, pg::Lsn lsn) {
   while (progress_.applied() < lsn) {
     if (early.is_abandoned()) throw pg::Interrupted();
     doorbell_.Wait(Clock::now() + kProgressLook);
@@ -123,7 +137,7 @@ void EarlyLane::AwaitApplied(const decoder::EarlyTransaction& early, pg::Lsn lsn
 }
 
 // Until the batcher has it, or it is to be given up.
-void EarlyLane::AwaitFate(decoder::EarlyTransaction& early) {
+void EarlyLane::AwaitFate(EarlyStream& early) {
   while (!early.is_abandoned() && sequence_.load(std::memory_order_acquire) == 0) {
     doorbell_.Wait(Clock::now() + milliseconds(100));
   }
@@ -147,13 +161,17 @@ void EarlyLane::LookForWaiters(pg::Connection& green) {
   const auto now = Clock::now();
   if (!current || backend_pid_.load() == 0 || now < next_look_) return;
   next_look_ = now + kWaitersLook;
+  // pg_stat_activity would hide what other roles wait for.
+  const std::string pid = std::to_string(backend_pid_.load());
   const auto waiting = green.Exec(
-      "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-      " AND $1::int = ANY (pg_blocking_pids(pid))",
-      {std::to_string(backend_pid_.load())});
+      "SELECT count(*) FROM pg_locks WHERE NOT granted AND $1::int = ANY (pg_blocking_pids(pid))",
+      {pid});
   if (waiting.Int(0, 0) == 0) return;
   spdlog::debug("transaction {} gives way: others wait for its locks", current->xid().value);
   current->Abandon();
+  // It may itself wait for a lock. One that is claimed comes to its turn soon: whoever waits for it
+  // then waits as for any batch.
+  if (!current->is_claimed()) green.Exec("SELECT pg_cancel_backend($1)", {pid});
   if (const uint64_t sequence = sequence_.load(std::memory_order_acquire); sequence != 0) {
     order_.AskToYield(index_, sequence);
   }

@@ -10,6 +10,7 @@
 #include "decoder/early_transaction.h"
 #include "pipeline/commit_order.h"
 #include "pipeline/doorbell.h"
+#include "pipeline/early_stream.h"
 #include "pipeline/progress.h"
 
 namespace pgteal::pipeline {
@@ -25,9 +26,13 @@ class EarlyLane final : public decoder::EarlyApply {
   EarlyLane(size_t index, Connect connect, CommitOrder& order, Progress& progress,
             Doorbell& batcher_doorbell);
 
-  // Receiver thread.
-  bool WantsOne() const override { return is_free_.load(std::memory_order_acquire); }
-  void Begin(std::shared_ptr<decoder::EarlyTransaction> early) override;
+  // Receiver thread. The first call has the lane connect: nothing is taken that could not be
+  // committed.
+  bool WantsOne() override;
+  std::shared_ptr<decoder::EarlyTransaction> Begin(pg::Xid xid,
+                                                   std::unique_ptr<decoder::MessageTail> tail,
+                                                   decoder::SpooledState state,
+                                                   pg::Lsn fence) override;
 
   // Batcher thread, after it has claimed the transaction that this lane works on.
   void Give(std::unique_ptr<applier::Batch> batch);
@@ -41,14 +46,14 @@ class EarlyLane final : public decoder::EarlyApply {
   void Run();
 
  private:
-  void Work(decoder::EarlyTransaction& early);
-  bool Write(decoder::EarlyTransaction& early);
-  void AwaitApplied(const decoder::EarlyTransaction& early, pg::Lsn lsn);
-  void AwaitFate(decoder::EarlyTransaction& early);
+  void Work(EarlyStream& early);
+  bool Write(EarlyStream& early);
+  void AwaitApplied(const EarlyStream& early, pg::Lsn lsn);
+  void AwaitFate(EarlyStream& early);
   void Commit(bool is_written);
-  bool HasConnected();
-  std::shared_ptr<decoder::EarlyTransaction> Current() const;
-  void SetCurrent(std::shared_ptr<decoder::EarlyTransaction> early);
+  void ConnectNow();
+  std::shared_ptr<EarlyStream> Current() const;
+  void SetCurrent(std::shared_ptr<EarlyStream> early);
 
   const size_t index_;
   const Connect connect_;
@@ -56,13 +61,15 @@ class EarlyLane final : public decoder::EarlyApply {
   Progress& progress_;
   Doorbell& batcher_doorbell_;
   Doorbell doorbell_;
+  enum class Session : uint8_t { kNone, kWanted, kReady, kRefused };
+  std::atomic<Session> session_ = Session::kNone;  // kReady releases applier_ and backend_pid_
   std::unique_ptr<applier::Applier> applier_;
   std::atomic<int> backend_pid_ = 0;
   Clock::time_point next_look_{};
   // Cleared by the receiver before it sets early_; set by the lane when it is done with it.
   std::atomic<bool> is_free_ = true;
   mutable std::mutex mutex_;
-  std::shared_ptr<decoder::EarlyTransaction> early_;  // protected by mutex_
+  std::shared_ptr<EarlyStream> early_;  // protected by mutex_
   // Set by the batcher, zero without a batch: hands `batch_` over.
   std::atomic<uint64_t> sequence_ = 0;
   std::unique_ptr<applier::Batch> batch_;

@@ -55,8 +55,7 @@ Session::End Session::Run(const std::atomic<bool>& stop, const Watch& watch) {
   StartThreads();
   while (!stop.load(std::memory_order_acquire) && !supervisor_.has_failed() &&
          !receiver_->is_done()) {
-    apply_->Tick();
-    if (receiver_->is_awaiting_flush()) apply_->FlushGreen();
+    apply_->Tick(receiver_->is_awaiting_flush());
     LookAtSchema();
     LookAround();
     watch({.progress = apply_->progress(),

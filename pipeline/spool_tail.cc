@@ -24,9 +24,9 @@ void SpoolMark::Cut() noexcept {
 
 SpoolMark::Look SpoolMark::Await(uint64_t offset) {
   while (true) {
-    if (is_cut_.load(std::memory_order_acquire)) return Look::kCut;
-    // Asked first: what was reached before the end is seen then.
+    // Asked first: what was reached or cut before the end is seen then.
     const bool has_ended = has_ended_.load(std::memory_order_acquire);
+    if (is_cut_.load(std::memory_order_acquire)) return Look::kCut;
     if (reached_.load(std::memory_order_acquire) > offset) return Look::kMore;
     if (has_ended) return Look::kEnd;
     bell_.Wait(Clock::now() + std::chrono::seconds(10));

@@ -15,7 +15,8 @@ class EarlyTest : public StreamTest {
  protected:
   void SetUp() override {
     ExecBoth(
-        "CREATE TABLE big(id int PRIMARY KEY, v text); CREATE TABLE small(id int PRIMARY KEY)");
+        "CREATE TABLE big(id int PRIMARY KEY, v text); CREATE TABLE small(id int PRIMARY KEY);"
+        "CREATE TABLE twins(v text); ALTER TABLE twins REPLICA IDENTITY FULL");
     db_.clusters().blue().Connect().Exec("ALTER SYSTEM SET logical_decoding_work_mem = '64kB'");
     db_.clusters().blue().Reload();
     ASSERT_NO_FATAL_FAILURE(Bootstrap());
@@ -147,6 +148,22 @@ TEST_F(EarlyTest, ATruncateIsLeftToTheCommit) {
       " FROM generate_series(100001, 180000) AS g");
   ASSERT_TRUE(process().WaitForLog("is not applied early")) << Log();
   EXPECT_EQ(green().Scalar("SELECT count(*) FROM small"), "1");
+  blue().Exec("COMMIT");
+  ASSERT_NO_FATAL_FAILURE(ExpectEqualAfterwards());
+  StopCleanly();
+}
+
+// Two transactions that each delete one of two equal rows would take the same one on green.
+TEST_F(EarlyTest, RowsWithoutAKeyAreLeftToTheCommit) {
+  blue().Exec("INSERT INTO twins VALUES ('a'), ('a')");
+  ASSERT_NO_FATAL_FAILURE(BeginLarge());
+  blue().Exec(
+      "DELETE FROM twins WHERE ctid = '(0,1)'; INSERT INTO big SELECT g, repeat('v', 200)"
+      " FROM generate_series(100001, 180000) AS g");
+  ASSERT_TRUE(process().WaitForLog("is not applied early")) << Log();
+  Sql other(db_.BlueInfo());
+  other.Exec("DELETE FROM twins WHERE ctid = '(0,2)'; INSERT INTO small VALUES (1)");
+  EXPECT_TRUE(WaitForSmall(1)) << Log();
   blue().Exec("COMMIT");
   ASSERT_NO_FATAL_FAILURE(ExpectEqualAfterwards());
   StopCleanly();

@@ -51,13 +51,37 @@ class FollowedLogs : public MessageLogs {
   tests::MemoryLogs logs_;
 };
 
+// Remembers what it is told.
+class Told : public EarlyTransaction {
+ public:
+  Told(pg::Xid xid, std::unique_ptr<MessageTail> tail, SpooledState state, pg::Lsn fence)
+      : xid_(xid), changes_(std::move(tail), std::move(state)), fence_(fence) {}
+  pg::Xid xid() const override { return xid_; }
+  ChangeSource& changes() override { return changes_; }
+  pg::Lsn fence() const override { return fence_; }
+  void MoveFence(pg::Lsn fence) override { fence_ = fence; }
+  bool Claim() override { return true; }
+  void Abandon() noexcept override { is_abandoned_ = true; }
+  bool is_abandoned() const { return is_abandoned_; }
+
+ private:
+  const pg::Xid xid_;
+  SpooledChanges changes_;
+  pg::Lsn fence_;
+  bool is_abandoned_ = false;
+};
+
 class Taker : public EarlyApply {
  public:
-  bool WantsOne() const override { return is_free; }
-  void Begin(std::shared_ptr<EarlyTransaction> early) override { taken.push_back(early); }
+  bool WantsOne() override { return is_free; }
+  std::shared_ptr<EarlyTransaction> Begin(pg::Xid xid, std::unique_ptr<MessageTail> tail,
+                                          SpooledState state, pg::Lsn fence) override {
+    taken.push_back(std::make_shared<Told>(xid, std::move(tail), std::move(state), fence));
+    return taken.back();
+  }
 
   bool is_free = true;
-  std::vector<std::shared_ptr<EarlyTransaction>> taken;
+  std::vector<std::shared_ptr<Told>> taken;
 };
 
 class AssemblerEarlyTest : public tests::AssemblerTest {
@@ -132,15 +156,6 @@ TEST_F(AssemblerEarlyTest, IsAbandonedWithEveryRollback) {
   StreamRow(30, true, "1");
   assembler_->Restart();
   EXPECT_TRUE(taker_.taken.at(2)->is_abandoned());
-}
-
-TEST_F(AssemblerEarlyTest, OnlyOneDecides) {
-  StreamRow(10, true, "1");
-  EXPECT_TRUE(taker_.taken.at(0)->Claim());
-  EXPECT_FALSE(taker_.taken.at(0)->GiveUp());
-  StreamRow(20, true, "1");
-  EXPECT_TRUE(taker_.taken.at(1)->GiveUp());
-  EXPECT_FALSE(taker_.taken.at(1)->Claim());
 }
 
 }  // namespace

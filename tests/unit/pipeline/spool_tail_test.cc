@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "pg/error.h"
+#include "pipeline/early_stream.h"
 #include "pipeline/spool.h"
 #include "tests/unit/pipeline/frame_fixture.h"
 
@@ -72,6 +73,19 @@ TEST_F(SpoolTailTest, ALogThatIsDroppedBeforeItsEndCutsTheTail) {
   std::thread reader([&] { EXPECT_THROW(ReadAll(*tail), pg::Interrupted); });
   log_.reset();
   reader.join();
+}
+
+TEST_F(SpoolTailTest, OnlyOneDecidesWhoCommitsAnEarlyTransaction) {
+  Append(0, 300);
+  EarlyStream early({7}, log_->Follow(), {}, {1});
+  EXPECT_TRUE(early.Claim());
+  EXPECT_TRUE(early.is_claimed());
+  EXPECT_FALSE(early.GiveUp());
+  log_ = spool_->Open({8});
+  Append(0, 300);
+  EarlyStream other({8}, log_->Follow(), {}, {1});
+  EXPECT_TRUE(other.GiveUp());
+  EXPECT_FALSE(other.Claim());
 }
 
 }  // namespace
