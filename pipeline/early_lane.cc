@@ -150,7 +150,6 @@ void EarlyLane::Commit(bool is_written) {
       is_written ? applier_->CommitEarly(*batch, turn) : applier_->Apply(*batch, turn);
   spdlog::debug("transaction {} was {}", batch->transactions.back()->xid.value,
                 is_written ? "applied early" : "begun early and applied again");
-  progress_.counters.early_transactions += is_written ? 1 : 0;
   Publish(*batch, applied, progress_, order_);
   sequence_.store(0, std::memory_order_release);
   batcher_doorbell_.Ring();

@@ -20,7 +20,6 @@ struct Counters {
   std::atomic<uint64_t> applied_changes = 0;
   std::atomic<uint64_t> batches = 0;
   std::atomic<uint64_t> exact_batches = 0;
-  std::atomic<uint64_t> early_transactions = 0;  // applied before blue had committed them
   std::atomic<uint64_t> conflicts = 0;
 };
 
