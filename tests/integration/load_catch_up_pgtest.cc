@@ -61,7 +61,7 @@ TEST_F(LoadCatchUp, AForeignKeyWaitsForItsPartnerAndIsCheckedOnceItIsThere) {
 
   run = Run();
   ASSERT_TRUE(BecomesStreaming()) << run->Log();
-  EXPECT_THAT(run->Log(), HasSubstr("foreign keys checked on green"));
+  EXPECT_TRUE(run->WaitForLog("foreign keys checked on green"));  // said once the state is set
   EXPECT_EQ(Keys(blue()), Keys(green()));
   blue().Exec("UPDATE parent SET n = 1; DELETE FROM child WHERE id < 10");
   ExpectCaughtUpAndEqual();
@@ -77,7 +77,7 @@ TEST_F(LoadCatchUp, APartitionedTableGetsItsForeignKeyOnceThePartnerIsThere) {
   blue().Exec("INSERT INTO parent VALUES (5000, 'late', 0); INSERT INTO child VALUES (5000, 5000)");
   const auto run = Run();
   ASSERT_TRUE(BecomesStreaming()) << run->Log();
-  EXPECT_THAT(run->Log(), HasSubstr("foreign keys checked on green"));
+  EXPECT_TRUE(run->WaitForLog("foreign keys checked on green"));  // said once the state is set
   EXPECT_EQ(Keys(blue()), Keys(green()));
   blue().Exec("UPDATE parent SET n = 1; DELETE FROM child WHERE id < 10");
   ExpectCaughtUpAndEqual();

@@ -22,6 +22,8 @@ constexpr int kToServer = 0;
 constexpr int kToClient = 1;
 constexpr size_t kReadBytes = 64 << 10;
 constexpr size_t kQueueBytesMax = 4 << 20;  // per way; more waits in the sender's socket
+// Of the socket, and of the queue per way, while the rate is limited.
+constexpr int kSlowWindowBytes = 256 << 10;
 
 sockaddr_in Loopback(int port) {
   sockaddr_in address{};
@@ -118,6 +120,9 @@ void Gate::Delay(std::chrono::milliseconds delay) {
 }
 
 void Gate::LimitBytesPerSecond(uint64_t bytes) {
+  // Else the kernel takes ten megabytes at once, and whoever sends them believes they are there.
+  const int window = kSlowWindowBytes;
+  setsockopt(listeners_[0], SOL_SOCKET, SO_RCVBUF, &window, sizeof(window));
   const std::lock_guard lock(mutex_);
   rules_.bytes_per_second = bytes;
   Wake();
@@ -179,11 +184,12 @@ int Gate::PollAll(std::vector<pollfd>& set, std::vector<Interest>& interests) {
   if (rules_.stopped) return -1;
   for (const int listener : listeners_) set.push_back({listener, POLLIN, 0});
   bool has_later = false;
+  const size_t queue_bytes_max = rules_.bytes_per_second > 0 ? kSlowWindowBytes : kQueueBytesMax;
   for (Link& link : links_) {
     for (const int way : {kToServer, kToClient}) {
       const Stream& stream = link.streams[way];
       const int sender = link.fds[1 - way];
-      if (sender >= 0 && !stream.at_end && stream.queued_bytes < kQueueBytesMax) {
+      if (sender >= 0 && !stream.at_end && stream.queued_bytes < queue_bytes_max) {
         set.push_back({sender, POLLIN, 0});
         interests.push_back({&link, way, true});
       }

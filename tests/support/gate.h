@@ -43,7 +43,7 @@ class Gate {
   void Stop();
   // Each byte arrives this much later, in each way.
   void Delay(std::chrono::milliseconds delay);
-  // In each way, over all connections.
+  // In each way, over all connections; those that come later hold little on the way.
   void LimitBytesPerSecond(uint64_t bytes);
   // Closes all connections; new ones are let in.
   void CutNow();
