@@ -24,12 +24,12 @@ int FreePort();
 
 // A throwaway server: own data folder, own Unix socket, own port on 127.0.0.1 (below the ephemeral
 // range, kept over restarts), trust authentication, superuser `postgres`, UTF8, wal_level=logical,
-// fsync=off unless set otherwise. Stopped and removed by the destructor. Each has a system
-// identifier of its own, as initdb runs every time. Throws std::runtime_error with the server's
-// log.
+// fsync=off unless set otherwise. Stopped and removed by the destructor. Of one
+// program's clusters each has a system identifier of its own; those of another program may have the
+// same. Throws std::runtime_error with the server's log.
 class PgCluster {
  public:
-  // Begins initdb and returns, so that several clusters can be made side by side.
+  // Begins to make the data folder and returns, so that several clusters can be made side by side.
   explicit PgCluster(int major, Settings settings = {});
   ~PgCluster();
   PgCluster(const PgCluster&) = delete;

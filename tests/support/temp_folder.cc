@@ -14,6 +14,15 @@ namespace pgteal::tests {
 
 std::string ServerUser() { return geteuid() == 0 ? "postgres" : ""; }
 
+void GiveTo(const std::filesystem::path& path, const std::string& owner) {
+  if (owner.empty()) return;
+  const passwd* account = getpwnam(owner.c_str());
+  if (account == nullptr) throw std::runtime_error("no such account: " + owner);
+  if (chown(path.c_str(), account->pw_uid, account->pw_gid) != 0) {
+    throw std::system_error(errno, std::generic_category(), "chown " + path.string());
+  }
+}
+
 TempFolder::TempFolder(const std::string& prefix, const std::string& owner) {
   std::string pattern =
       (std::filesystem::temp_directory_path() / ("pgteal_" + prefix + "_XXXXXX")).string();
@@ -22,12 +31,7 @@ TempFolder::TempFolder(const std::string& prefix, const std::string& owner) {
   }
   path_ = pattern;
   chmod(path_.c_str(), 0755);  // others must reach the sockets inside
-  if (owner.empty()) return;
-  const passwd* account = getpwnam(owner.c_str());
-  if (account == nullptr) throw std::runtime_error("no such account: " + owner);
-  if (chown(path_.c_str(), account->pw_uid, account->pw_gid) != 0) {
-    throw std::system_error(errno, std::generic_category(), "chown " + pattern);
-  }
+  GiveTo(path_, owner);
 }
 
 TempFolder::~TempFolder() {

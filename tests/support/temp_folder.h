@@ -8,6 +8,8 @@ namespace pgteal::tests {
 
 // The account that servers run as: they refuse root. Empty when we are not root.
 std::string ServerUser();
+// `owner` is an account's name, or empty for no change. Throws std::runtime_error.
+void GiveTo(const std::filesystem::path& path, const std::string& owner);
 
 // A new folder below $TMPDIR, removed with everything in it by the destructor, unless
 // PGTEAL_KEEP_TEMP is set in the environment. Throws std::runtime_error.
