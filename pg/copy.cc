@@ -109,6 +109,13 @@ std::optional<std::string_view> CopyOut::Next() {
   return chunk();
 }
 
+CopyOut::Step CopyOut::Poll() {
+  const Step step = TryNext();
+  if (step != Step::kNothingYet) return step;
+  if (PQconsumeInput(connection_.get()) != 1) connection_.ThrowLost();
+  return TryNext();
+}
+
 CopyOut::Step CopyOut::TryNext() {
   PQfreemem(chunk_);
   chunk_ = nullptr;

@@ -51,14 +51,16 @@ class CopyOut {
 
   // The next chunk (one row, or the header), valid until the next call; none at the end.
   std::optional<std::string_view> Next();
+  enum class Step : uint8_t { kChunk, kNothingYet, kEnd };
+  // The next chunk(), if it has arrived.
+  Step Poll();
+  std::string_view chunk() const { return {chunk_, chunk_bytes_}; }
   uint64_t rows() const { return rows_; }  // after the end
 
  private:
   friend class CopyPipe;
-  enum class Step : uint8_t { kChunk, kNothingYet, kEnd };
-  // What has arrived already, in chunk(); waits for nothing but the end's own messages.
+  // What libpq has read already; waits for nothing but the end's own messages.
   Step TryNext();
-  std::string_view chunk() const { return {chunk_, chunk_bytes_}; }
 
   Connection& connection_;
   char* chunk_ = nullptr;  // libpq's, freed with PQfreemem

@@ -20,8 +20,6 @@ constexpr double kGrowthMax = 2;
 // Where green gets nothing to do anyway.
 constexpr double kEmptyGrowthMax = 8;
 constexpr uint64_t kEmptyBytes = 1 << 20;
-// Of a result, taken in at once.
-constexpr size_t kPieceBytes = 256 << 10;
 // What a chunk's result may take of blue's memory before it goes to a temporary file.
 constexpr const char* kWorkMem = "32MB";
 
@@ -125,20 +123,27 @@ bool ReadAhead::TakeMore() {
   return true;
 }
 
-// Behind what is in the buffer.
+// Behind what is in the buffer: waits for a row and takes what has arrived with it, so that blue has
+// sent the chunk soon and can decode the one after it.
 void ReadAhead::TakePiece() {
-  const size_t before = buffer_.size();
-  while (buffer_.size() - before < kPieceBytes) {
-    auto row = chunk_->Next();
-    if (!row) return EndChunk();
-    // The header comes together with the first row.
-    if (is_chunk_start_) row->remove_prefix(std::min(kHeaderBytes, row->size()));
-    is_chunk_start_ = false;
-    if (row->size() <= kTrailerBytes) continue;
-    buffer_.append(*row);
-    result_bytes_ += row->size();
-    has_streamed_ |= row->size() > kDataField && IsStreamStart(row->substr(kDataField));
+  for (auto row = chunk_->Next(); row; row = chunk_->chunk()) {
+    TakeRow(*row);
+    if (buffer_.size() >= options_.buffer_bytes) return;
+    const auto step = chunk_->Poll();
+    if (step == pg::CopyOut::Step::kNothingYet) return;
+    if (step == pg::CopyOut::Step::kEnd) break;
   }
+  EndChunk();
+}
+
+void ReadAhead::TakeRow(std::string_view row) {
+  // The header comes together with the first row.
+  if (is_chunk_start_) row.remove_prefix(std::min(kHeaderBytes, row.size()));
+  is_chunk_start_ = false;
+  if (row.size() <= kTrailerBytes) return;
+  buffer_.append(row);
+  result_bytes_ += row.size();
+  has_streamed_ |= row.size() > kDataField && IsStreamStart(row.substr(kDataField));
 }
 
 void ReadAhead::EndChunk() {

@@ -78,6 +78,7 @@ class ReadAhead {
  private:
   bool Ask();
   void TakePiece();
+  void TakeRow(std::string_view row);
   void EndChunk();
   void CopySlot();
   void LookAtPosition();
