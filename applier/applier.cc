@@ -303,9 +303,8 @@ void Applier::WriteExactBlock(const decoder::ChangeBlock& block, const ChangeOri
 }
 
 void Applier::Commit(const Batch& batch, Applied* applied) {
-  if (has_origin_) SendOriginStamp(pipelined_, statements_, batch);
   const size_t advance =
-      SendAdvance(pipelined_, statements_, options_.slot, options_.generation, batch);
+      SendAdvance(pipelined_, statements_, options_.slot, options_.generation, has_origin_, batch);
   // Prepared before the COMMIT: behind it only the question itself may fail.
   const auto& positions_name = statements_.Prepare(pipelined_, kPositionsSql, {});
   pipelined_.SendSql("COMMIT");

@@ -14,12 +14,14 @@ constexpr pg::Oid kTimestamptz{1184};
 constexpr pg::Oid kInt8{20};
 constexpr pg::Oid kText{25};
 
+// Moves the row if it is ours and stamps the commit with where it comes from on blue ({}: a call).
 constexpr const char* kAdvanceSql =
     "WITH moved AS (UPDATE pgteal.progress SET end_lsn = $1, commit_time = $2,"
     " written_at = coalesce($7, written_at),"
     " transactions = transactions + $3, changes = changes + $4, updated_at = clock_timestamp()"
     " WHERE slot = $5 AND generation = $6 AND end_lsn <= $1 RETURNING 1)"
-    " SELECT 1 / count(*) FROM moved";
+    " SELECT 1 / count(*){} FROM moved";
+constexpr const char* kStamp = ", pg_replication_origin_xact_setup($1, $2)";
 
 constexpr const char* kProgressColumns =
     "end_lsn, generation, transactions, changes, coalesce((extract(epoch FROM commit_time"
@@ -85,7 +87,7 @@ void FlushProgress(pg::Connection& green, const std::string& slot, uint64_t gene
 }
 
 size_t SendAdvance(pg::Pipelined& pipelined, StatementCache& statements, const std::string& slot,
-                   uint64_t generation, const Batch& batch) {
+                   uint64_t generation, bool has_origin, const Batch& batch) {
   const auto end_lsn = BigEndian(batch.end_lsn.value);
   const auto commit_time = BigEndian(static_cast<uint64_t>(batch.commit_time.micros));
   const auto transactions = BigEndian(batch.transaction_count);
@@ -105,20 +107,10 @@ size_t SendAdvance(pg::Pipelined& pipelined, StatementCache& statements, const s
   } else {
     params.AddNull();
   }
-  const auto& name = statements.Prepare(
-      pipelined, kAdvanceSql, {kPgLsn, kTimestamptz, kInt8, kInt8, kText, kInt8, kTimestamptz});
+  const auto& name =
+      statements.Prepare(pipelined, fmt::format(kAdvanceSql, has_origin ? kStamp : ""),
+                         {kPgLsn, kTimestamptz, kInt8, kInt8, kText, kInt8, kTimestamptz});
   return pipelined.SendPrepared(name, params);
-}
-
-void SendOriginStamp(pg::Pipelined& pipelined, StatementCache& statements, const Batch& batch) {
-  const auto end_lsn = BigEndian(batch.end_lsn.value);
-  const auto commit_time = BigEndian(static_cast<uint64_t>(batch.commit_time.micros));
-  pg::Params params;
-  params.AddBinary(View(end_lsn));
-  params.AddBinary(View(commit_time));
-  const auto& name = statements.Prepare(
-      pipelined, "SELECT pg_replication_origin_xact_setup($1, $2)", {kPgLsn, kTimestamptz});
-  pipelined.SendPrepared(name, params);
 }
 
 }  // namespace pgteal::applier

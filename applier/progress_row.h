@@ -39,13 +39,12 @@ Progress TakeOver(pg::Connection& green, const std::string& slot, std::optional<
 void FlushProgress(pg::Connection& green, const std::string& slot, uint64_t generation);
 
 // Puts the statement on the pipeline that advances the row; it fails with division_by_zero when the
-// generation is not ours, so that the COMMIT behind it is not executed. Returns its index.
+// generation is not ours, so that the COMMIT behind it is not executed. `has_origin`: it also puts
+// blue's position and time of commit on the transaction, for the session's replication origin.
+// Returns its index.
 size_t SendAdvance(pg::Pipelined& pipelined, StatementCache& statements, const std::string& slot,
-                   uint64_t generation, const Batch& batch);
+                   uint64_t generation, bool has_origin, const Batch& batch);
 constexpr const char* kFencedOff = "22012";
-
-// Puts blue's position and time of commit on the transaction, for the session's replication origin.
-void SendOriginStamp(pg::Pipelined& pipelined, StatementCache& statements, const Batch& batch);
 
 }  // namespace pgteal::applier
 

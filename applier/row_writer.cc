@@ -10,21 +10,23 @@ void RowWriter::AddParams(const TargetRelation& target, const ColumnList& column
                           bool skip_null) {
   for (const uint16_t column : columns) {
     const auto& value = row[column];
+    if (value.is_null() && skip_null) continue;
+    const auto& to = target.columns[column];
+    // NULLs here and there do not make statements of their own. As text, a value goes straight to
+    // a wider type: 0.1 is another number when float4 has had it.
+    const bool is_widened_text =
+        value.kind == decoder::ValueKind::kText && to.binary_type != to.type;
+    types_.push_back(to.takes_binary && !is_widened_text ? to.binary_type : pg::Oid{});
     if (value.is_null()) {
-      if (skip_null) continue;
       params_.AddNull();
-      types_.push_back({});
     } else if (value.kind == decoder::ValueKind::kBinary) {
-      const auto& to = target.columns[column];
       if (!to.takes_binary) {
         throw BinaryRefused(fmt::format("column {} of {} cannot be written in binary form",
                                         target.source->columns[column].name, target.DisplayName()));
       }
       params_.AddBinary(value.bytes());
-      types_.push_back(to.binary_type);
     } else {
       params_.AddText(texts_.emplace_back(value.bytes()));
-      types_.push_back({});
     }
   }
 }

@@ -57,7 +57,7 @@ void SetWriter::WriteTable(const Segment& segment, const TableWork& work, Part p
 void SetWriter::WriteDeletes(const TargetRelation& target, const Rows& rows) {
   TransportScan scan(target);
   for (const auto* row : rows) scan.Look(row->key, target.key);
-  if (!scan.FitsArrays(target.key)) {
+  if (rows.size() == 1 || !scan.FitsArrays(target.key)) {
     for (const auto* row : rows) Expect(row_writer_.Delete(target, row->key), 1);
     return;
   }
@@ -88,8 +88,8 @@ void SetWriter::WriteUpdateGroup(const TargetRelation& target, const Rows& rows,
   const ColumnList columns = UpdateColumns(target, assigned);
   TransportScan scan(target);
   for (const auto* row : rows) scan.Look(row->image, columns);
-  // Without a column to write the row still has to be there.
-  if (assigned.empty() || !scan.FitsArrays(columns)) {
+  // Without a column to write the row still has to be there. One row is cheaper without an array.
+  if (rows.size() == 1 || assigned.empty() || !scan.FitsArrays(columns)) {
     for (const auto* row : rows) {
       Expect(row_writer_.Update(target, row->key, row->image, false), 1);
     }
@@ -109,7 +109,7 @@ void SetWriter::WriteInserts(const TargetRelation& target, const Rows& rows) {
     const bool is_text = scan.IsAllText(target.written);
     if (is_text || scan.FitsCopyBinary(target.written)) return Copy(target, rows, !is_text);
   }
-  if (!fits_arrays) {
+  if (rows.size() == 1 || !fits_arrays) {
     for (const auto* row : rows) Expect(row_writer_.Insert(target, row->image), 1);
     return;
   }

@@ -71,7 +71,8 @@ pg::Lsn ApplyStage::TakeOver() {
   progress_ = std::make_unique<Progress>(row.end_lsn, wake_producer_, row.commit_time);
   ring_ = std::make_unique<Transactions>(options_.ring_count_max, options_.ring_bytes_max);
   const auto round_trip = RoundTrip(green_);
-  lane_count_ = options_.lanes != 0 ? options_.lanes : round_trip >= kFar ? kFarLanes : kNearLanes;
+  is_far_ = round_trip >= kFar;
+  lane_count_ = options_.lanes != 0 ? options_.lanes : is_far_ ? kFarLanes : kNearLanes;
   spdlog::debug("round trip to green {} us, lanes {}", round_trip.count(), lane_count_);
   order_ = std::make_unique<CommitOrder>(lane_count_ + 1, supervisor_.interrupt());
   BuildLanes(round_trip);
@@ -125,29 +126,42 @@ void ApplyStage::BuildEarlyLane(applier::ApplierOptions options) {
                                             ring_->not_empty());
 }
 
-void ApplyStage::StartLane(const std::function<void()>& run) {
-  ++lanes_running_;
-  const auto body = [this, run] {
-    run();
-    --lanes_running_;
+std::jthread ApplyStage::StartWorker(std::atomic<size_t>& running,
+                                     const std::function<void()>& run) {
+  ++running;
+  const auto end = [this, &running] {
+    --running;
+    supervisor_.wake().Ring();
   };
-  lane_threads_.push_back(supervisor_.Start(body, [this] { LaneFailed(); }));
+  const auto body = [run, end] {
+    run();
+    end();
+  };
+  return supervisor_.Start(body, [this, end] {
+    WorkerFailed();
+    end();
+  });
 }
 
 void ApplyStage::Start(const std::atomic<bool>& is_behind) {
+  BatcherOptions batcher_options = options_.batcher;
+  if (is_far_) batcher_options.alone_changes_max = 0;
   batcher_ =
-      std::make_unique<Batcher>(options_.batcher, *ring_, *catalog_, lanes_, early_lane_.get(),
+      std::make_unique<Batcher>(batcher_options, *ring_, *catalog_, lanes_, early_lane_.get(),
                                 *order_, *progress_, wake_producer_, is_behind);
-  for (const auto& lane : lanes_) StartLane([&lane = *lane] { lane.Run(); });
-  if (early_lane_) StartLane([this] { early_lane_->Run(); });
-  batcher_thread_ = supervisor_.Start([this] { batcher_->Run(); });
+  for (const auto& lane : lanes_) {
+    lane_threads_.push_back(StartWorker(lanes_running_, [&lane = *lane] { lane.Run(); }));
+  }
+  if (early_lane_) {
+    lane_threads_.push_back(StartWorker(lanes_running_, [this] { early_lane_->Run(); }));
+  }
+  batcher_thread_ = StartWorker(batchers_running_, [this] { batcher_->Run(); });
 }
 
 // The lanes behind a failed one wait for a turn that never comes.
-void ApplyStage::LaneFailed() noexcept {
+void ApplyStage::WorkerFailed() noexcept {
   supervisor_.interrupt().Raise();
   order_->WakeAll();
-  --lanes_running_;
 }
 
 void ApplyStage::Tick(bool flushes) {
@@ -212,16 +226,13 @@ void ApplyStage::AskBlockersToYield(const Lane& head_lane, uint64_t head) {
 }
 
 void ApplyStage::Drain() {
-  batcher_->Stop();
-  batcher_thread_ = {};
-  StopLanes();
   const auto deadline = Clock::now() + options_.stop_grace;
   const auto& interrupt = supervisor_.interrupt();
+  batcher_->Stop();
   try {
-    while (lanes_running_.load() > 0 && Clock::now() < deadline && !interrupt.is_raised()) {
-      Tick();
-      supervisor_.wake().Wait(Clock::now() + milliseconds(5));
-    }
+    AwaitEnd(batchers_running_, deadline);
+    StopLanes();
+    AwaitEnd(lanes_running_, deadline);
     if (lanes_running_.load() == 0 && !interrupt.is_raised()) FlushGreen();
     while (!interrupt.is_raised() && progress_->durable() < progress_->applied() &&
            Clock::now() < deadline) {
@@ -234,6 +245,13 @@ void ApplyStage::Drain() {
   Stop();
 }
 
+void ApplyStage::AwaitEnd(const std::atomic<size_t>& running, Clock::time_point deadline) {
+  while (running.load() > 0 && Clock::now() < deadline && !supervisor_.interrupt().is_raised()) {
+    Tick();
+    supervisor_.wake().Wait(Clock::now() + milliseconds(5));
+  }
+}
+
 void ApplyStage::StopLanes() {
   for (const auto& lane : lanes_) lane->Stop();
   if (early_lane_) early_lane_->Stop();
@@ -241,7 +259,7 @@ void ApplyStage::StopLanes() {
 
 void ApplyStage::Stop() {
   if (batcher_) batcher_->Stop();
-  if (lanes_running_.load() > 0) {
+  if (lanes_running_.load() + batchers_running_.load() > 0) {
     supervisor_.interrupt().Raise();
     order_->WakeAll();
   }

@@ -62,8 +62,9 @@ class ApplyStage {
   void EndZombies();
   void BuildLanes(std::chrono::microseconds round_trip);
   void BuildEarlyLane(applier::ApplierOptions options);
-  void StartLane(const std::function<void()>& run);
-  void LaneFailed() noexcept;
+  std::jthread StartWorker(std::atomic<size_t>& running, const std::function<void()>& run);
+  void WorkerFailed() noexcept;
+  void AwaitEnd(const std::atomic<size_t>& running, Clock::time_point deadline);
   void StopLanes();
   void PollFlush();
   void FlushGreen();
@@ -79,6 +80,7 @@ class ApplyStage {
   std::unique_ptr<applier::TargetCatalog> catalog_;
   std::unique_ptr<Progress> progress_;
   size_t lane_count_ = 0;
+  bool is_far_ = false;
   std::unique_ptr<Transactions> ring_;
   std::unique_ptr<CommitOrder> order_;
   std::vector<std::unique_ptr<Lane>> lanes_;
@@ -91,6 +93,7 @@ class ApplyStage {
   // Last, so that they end first.
   std::jthread batcher_thread_;
   std::vector<std::jthread> lane_threads_;
+  std::atomic<size_t> batchers_running_ = 0;
   std::atomic<size_t> lanes_running_ = 0;
 };
 

@@ -131,9 +131,17 @@ void Batcher::Dispatch(Lane& lane) {
   const auto early = batch->transactions.back()->early;
   if (early_lane_ != nullptr && early != nullptr && early->Claim()) {
     early_lane_->Give(std::move(batch));
+  } else if (ComesAlone(*batch)) {
+    lane.WorkHere(*batch);
   } else {
     lane.Give(std::move(batch));
   }
+}
+
+// The batch before it has been committed and there is nothing to make another one of.
+bool Batcher::ComesAlone(const applier::Batch& batch) const {
+  return batch.change_count <= options_.alone_changes_max && !carried_ && ring_.count() == 0 &&
+         order_.committed() + 1 == batch.sequence && !is_behind_.load(std::memory_order_relaxed);
 }
 
 void Batcher::WaitForCommits() {

@@ -24,10 +24,14 @@ struct BatcherOptions {
   std::chrono::milliseconds linger_far{100};
   // What was committed on blue so long ago counts as old. By two servers' clocks.
   std::chrono::milliseconds far{2000};
+  // A batch of so few changes that comes alone is applied by the batcher itself. What follows waits
+  // in the ring meanwhile: for a green that is a round trip of milliseconds away, none.
+  uint64_t alone_changes_max = 50;
 };
 
 // Thread between the ring and the lanes: folds transactions into batches and gives each to a free
-// lane; while none is free the batch grows. Never touches a socket except green's catalog.
+// lane; while none is free the batch grows. Touches no socket except green's catalog and, for a
+// small batch that comes alone, a lane's.
 class Batcher {
  public:
   using Transactions = Ring<decoder::Transaction>;
@@ -49,6 +53,7 @@ class Batcher {
   bool AddCarried();
   void StopAtLimit();
   void Dispatch(Lane& lane);
+  bool ComesAlone(const applier::Batch& batch) const;
   Lane* FreeLane() const;
   bool MayDispatch() const;
   std::chrono::milliseconds Linger() const;

@@ -19,6 +19,12 @@ void Lane::Give(std::unique_ptr<applier::Batch> batch) {
   doorbell_.Ring();
 }
 
+void Lane::WorkHere(applier::Batch& batch) {
+  here_sequence_.store(batch.sequence, std::memory_order_release);
+  Work(batch);
+  here_sequence_.store(0, std::memory_order_release);
+}
+
 void Lane::Stop() {
   is_stopping_.store(true, std::memory_order_release);
   doorbell_.Ring();

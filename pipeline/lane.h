@@ -16,7 +16,8 @@ void Publish(const applier::Batch& batch, const applier::Applied& applied, Progr
              CommitOrder& order);
 
 // One connection to green at work: takes a batch at a time and publishes its commit. The batcher
-// hands over with Give() while is_free(); Run() is the lane's thread.
+// hands over with Give() while is_free(); Run() is the lane's thread. Or the batcher does the work
+// itself.
 class Lane {
  public:
   Lane(size_t index, std::unique_ptr<applier::Applier> applier, CommitOrder& order,
@@ -25,6 +26,9 @@ class Lane {
   // Batcher thread.
   bool is_free() const { return sequence_.load(std::memory_order_acquire) == 0; }
   void Give(std::unique_ptr<applier::Batch> batch);
+  // Batcher thread, while is_free(): spares the hand-over when nothing else is to be done
+  // meanwhile. Lets the applier's errors out.
+  void WorkHere(applier::Batch& batch);
 
   // Ends after the batch in hand. Any thread.
   void Stop();
@@ -32,7 +36,10 @@ class Lane {
   void Run();
 
   // Any thread: the batch in hand, 0 for none.
-  uint64_t sequence() const { return sequence_.load(std::memory_order_acquire); }
+  uint64_t sequence() const {
+    const uint64_t given = sequence_.load(std::memory_order_acquire);
+    return given != 0 ? given : here_sequence_.load(std::memory_order_acquire);
+  }
   int backend_pid() const { return backend_pid_; }
 
  private:
@@ -50,6 +57,7 @@ class Lane {
   // stores hand `batch_` over.
   std::atomic<uint64_t> sequence_ = 0;
   std::unique_ptr<applier::Batch> batch_;
+  std::atomic<uint64_t> here_sequence_ = 0;  // of what the batcher works on itself
 };
 
 }  // namespace pgteal::pipeline

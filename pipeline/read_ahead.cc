@@ -123,8 +123,8 @@ bool ReadAhead::TakeMore() {
   return true;
 }
 
-// Behind what is in the buffer: waits for a row and takes what has arrived with it, so that blue has
-// sent the chunk soon and can decode the one after it.
+// Behind what is in the buffer: waits for a row and takes what has arrived with it, so that blue
+// has sent the chunk soon and can decode the one after it.
 void ReadAhead::TakePiece() {
   for (auto row = chunk_->Next(); row; row = chunk_->chunk()) {
     TakeRow(*row);

@@ -62,7 +62,8 @@ TEST_F(LockOrder, ALaterLaneGivesWayToAnEarlierOneBehindAStranger) {
   ASSERT_TRUE(db_.WaitCaughtUp());
   Sql holder = db_.GreenWriter();
   holder.Exec("BEGIN; SELECT * FROM one FOR UPDATE");
-  db_.blue().Exec("UPDATE one SET v = 1; INSERT INTO two VALUES (1)");
+  // Large enough not to be applied by the batcher, which would give nothing to the other lane.
+  db_.blue().Exec("UPDATE one SET v = 1; INSERT INTO two SELECT generate_series(100, 199)");
   EXPECT_TRUE(
       WaitGreen("SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"));
   db_.blue().Exec("INSERT INTO two VALUES (2)");
@@ -76,6 +77,32 @@ TEST_F(LockOrder, ALaterLaneGivesWayToAnEarlierOneBehindAStranger) {
   stranger.Finish();
   ExpectArrived(seconds(10));
   EXPECT_TRUE(pgteal->WaitForLog("gives way", milliseconds(0)));
+  EXPECT_TRUE(pgteal->IsRunning());
+}
+
+// The batcher itself waits for green then.
+TEST_F(LockOrder, ALoneTransactionBehindALockNeitherHoldsUpTheEndNorIsLost) {
+  db_.ExecBoth("CREATE TABLE one(id int PRIMARY KEY, v int)");
+  db_.blue().Exec("INSERT INTO one VALUES (1, 0)");
+  const auto start = [&] { return db_.Pgteal({"run", "--copy", "none"}); };
+  auto pgteal = start();
+  ASSERT_TRUE(pgteal->WaitForLog("streaming slot="));
+  ASSERT_TRUE(db_.WaitCaughtUp());
+  Sql holder = db_.GreenWriter();
+  holder.Exec("BEGIN; SELECT * FROM one FOR UPDATE");
+  db_.blue().Exec("UPDATE one SET v = 1");
+  const char* waits = "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+  EXPECT_TRUE(WaitGreen(waits));
+  db_.blue().Exec("INSERT INTO one SELECT g, g FROM generate_series(2, 1000) g");
+  pgteal->Signal(SIGINT);
+  EXPECT_EQ(pgteal->WaitExit(seconds(20)), 130) << pgteal->Log();
+  EXPECT_TRUE(
+      WaitGreen("SELECT count(*) = 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"));
+
+  pgteal = start();
+  EXPECT_TRUE(WaitGreen(waits));
+  holder.Exec("ROLLBACK");
+  ExpectArrived(seconds(20));
   EXPECT_TRUE(pgteal->IsRunning());
 }
 

@@ -80,6 +80,22 @@ TEST_F(Columns, WiderOnGreen) {
   }
 }
 
+// A single row and many of them go to green by different statements.
+TEST_F(Columns, ARealSentAsTextKeepsItsDigitsInAWiderColumn) {
+  Tables("CREATE TABLE t(id int PRIMARY KEY, r real)",
+         "CREATE TABLE t(id int PRIMARY KEY, r double precision)");
+  for (const char* last : {"1", "3", "300"}) {
+    blue().Exec(std::string("TRUNCATE t; INSERT INTO t SELECT g, NULLIF(g, 2) / 10.0"
+                            " FROM generate_series(1, ") + last + ") AS g");
+    ASSERT_NO_FATAL_FAILURE(Apply({"--binary", "off"}));
+    blue().Exec("UPDATE t SET r = 0.7 WHERE id = 1");
+    ASSERT_NO_FATAL_FAILURE(Apply({"--binary", "off"}));
+    const char* sum =
+        "SELECT string_agg(id || ' ' || coalesce(r::text, ''), ',' ORDER BY id) FROM t";
+    EXPECT_EQ(green().Scalar(sum), blue().Scalar(sum)) << last;
+  }
+}
+
 TEST_F(Columns, TooNarrowOnGreenStopsWithoutShowingTheValue) {
   Tables("CREATE TABLE t(id int PRIMARY KEY, v varchar(20), i bigint)",
          "CREATE TABLE t(id int PRIMARY KEY, v varchar(5), i int)");

@@ -53,6 +53,7 @@ class Workload {
   bool is_finished() const { return running_.load() == 0; }
 
  private:
+  void FlushCommits() const;
   void RunSession(int number);
   bool Pause(uint64_t random);
 
