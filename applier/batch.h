@@ -66,8 +66,8 @@ struct Plan {
   std::vector<uint64_t> exact_hashes;
 };
 
-// Consecutive transactions of blue that are committed on green as one. Owned by the batcher, then
-// by one lane.
+// Consecutive transactions of blue that are committed on green as one. Owned by the batcher,
+// mostly by a lane later on.
 struct Batch {
   uint64_t sequence = 0;  // 1, 2, 3 … in commit order
   std::vector<std::unique_ptr<decoder::Transaction>> transactions;

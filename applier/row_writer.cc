@@ -2,24 +2,31 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "applier/errors.h"
 
 namespace pgteal::applier {
 
+using decoder::ValueKind;
+
 void RowWriter::AddParams(const TargetRelation& target, const ColumnList& columns, Values row,
                           bool skip_null) {
+  const bool is_binary_row = std::any_of(columns.begin(), columns.end(), [row](uint16_t column) {
+    return row[column].kind == ValueKind::kBinary;
+  });
   for (const uint16_t column : columns) {
     const auto& value = row[column];
     if (value.is_null() && skip_null) continue;
     const auto& to = target.columns[column];
-    // NULLs here and there do not make statements of their own. As text, a value goes straight to
-    // a wider type: 0.1 is another number when float4 has had it.
-    const bool is_widened_text =
-        value.kind == decoder::ValueKind::kText && to.binary_type != to.type;
-    types_.push_back(to.takes_binary && !is_widened_text ? to.binary_type : pg::Oid{});
+    // A NULL goes as its neighbours do, so that it makes no statement of its own. Text takes the
+    // type that green's column has by now.
+    const bool is_binary =
+        value.is_null() ? to.takes_binary && is_binary_row : value.kind == ValueKind::kBinary;
+    types_.push_back(is_binary ? to.binary_type : pg::Oid{});
     if (value.is_null()) {
       params_.AddNull();
-    } else if (value.kind == decoder::ValueKind::kBinary) {
+    } else if (value.kind == ValueKind::kBinary) {
       if (!to.takes_binary) {
         throw BinaryRefused(fmt::format("column {} of {} cannot be written in binary form",
                                         target.source->columns[column].name, target.DisplayName()));

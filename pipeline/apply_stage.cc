@@ -127,7 +127,8 @@ void ApplyStage::BuildEarlyLane(applier::ApplierOptions options) {
 }
 
 std::jthread ApplyStage::StartWorker(std::atomic<size_t>& running,
-                                     const std::function<void()>& run) {
+                                     const std::function<void()>& run,
+                                     const std::function<void()>& on_failure) {
   ++running;
   const auto end = [this, &running] {
     --running;
@@ -137,8 +138,8 @@ std::jthread ApplyStage::StartWorker(std::atomic<size_t>& running,
     run();
     end();
   };
-  return supervisor_.Start(body, [this, end] {
-    WorkerFailed();
+  return supervisor_.Start(body, [on_failure, end] {
+    on_failure();
     end();
   });
 }
@@ -149,17 +150,21 @@ void ApplyStage::Start(const std::atomic<bool>& is_behind) {
   batcher_ =
       std::make_unique<Batcher>(batcher_options, *ring_, *catalog_, lanes_, early_lane_.get(),
                                 *order_, *progress_, wake_producer_, is_behind);
+  const auto lane_failed = [this] { LaneFailed(); };
   for (const auto& lane : lanes_) {
-    lane_threads_.push_back(StartWorker(lanes_running_, [&lane = *lane] { lane.Run(); }));
+    lane_threads_.push_back(
+        StartWorker(lanes_running_, [&lane = *lane] { lane.Run(); }, lane_failed));
   }
   if (early_lane_) {
-    lane_threads_.push_back(StartWorker(lanes_running_, [this] { early_lane_->Run(); }));
+    lane_threads_.push_back(
+        StartWorker(lanes_running_, [this] { early_lane_->Run(); }, lane_failed));
   }
-  batcher_thread_ = StartWorker(batchers_running_, [this] { batcher_->Run(); });
+  // When it fails the lanes finish what they have.
+  batcher_thread_ = StartWorker(batchers_running_, [this] { batcher_->Run(); }, [] {});
 }
 
 // The lanes behind a failed one wait for a turn that never comes.
-void ApplyStage::WorkerFailed() noexcept {
+void ApplyStage::LaneFailed() noexcept {
   supervisor_.interrupt().Raise();
   order_->WakeAll();
 }
@@ -233,7 +238,8 @@ void ApplyStage::Drain() {
     AwaitEnd(batchers_running_, deadline);
     StopLanes();
     AwaitEnd(lanes_running_, deadline);
-    if (lanes_running_.load() == 0 && !interrupt.is_raised()) FlushGreen();
+    const bool has_ended = batchers_running_.load() + lanes_running_.load() == 0;
+    if (has_ended && !interrupt.is_raised()) FlushGreen();
     while (!interrupt.is_raised() && progress_->durable() < progress_->applied() &&
            Clock::now() < deadline) {
       PollFlush();

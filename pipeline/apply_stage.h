@@ -62,8 +62,9 @@ class ApplyStage {
   void EndZombies();
   void BuildLanes(std::chrono::microseconds round_trip);
   void BuildEarlyLane(applier::ApplierOptions options);
-  std::jthread StartWorker(std::atomic<size_t>& running, const std::function<void()>& run);
-  void WorkerFailed() noexcept;
+  std::jthread StartWorker(std::atomic<size_t>& running, const std::function<void()>& run,
+                           const std::function<void()>& on_failure);
+  void LaneFailed() noexcept;
   void AwaitEnd(const std::atomic<size_t>& running, Clock::time_point deadline);
   void StopLanes();
   void PollFlush();
@@ -90,11 +91,11 @@ class ApplyStage {
   uint64_t stalled_sequence_ = 0;
   Clock::time_point stalled_since_{};
 
+  std::atomic<size_t> batchers_running_ = 0;
+  std::atomic<size_t> lanes_running_ = 0;
   // Last, so that they end first.
   std::jthread batcher_thread_;
   std::vector<std::jthread> lane_threads_;
-  std::atomic<size_t> batchers_running_ = 0;
-  std::atomic<size_t> lanes_running_ = 0;
 };
 
 }  // namespace pgteal::pipeline

@@ -57,9 +57,22 @@ BatchBuilder::Added BatchBuilder::Add(std::unique_ptr<decoder::Transaction>& tra
   batch_->change_count += transaction->change_count;
   batch_->transaction_count += transaction->xid.value == 0 ? 0 : 1;
   batch_->memory_bytes += transaction->memory_bytes();
-  resolver_.Fold(transaction->block, transaction->end_lsn, &*folder_);
+  try {
+    resolver_.Fold(transaction->block, transaction->end_lsn, &*folder_);
+  } catch (...) {
+    Rebuild();
+    throw;
+  }
   batch_->transactions.push_back(std::move(transaction));
   return Added::kAdded;
+}
+
+// Without what was refused half way: its rows and its end must not get to green.
+void BatchBuilder::Rebuild() {
+  auto sound = std::move(batch_->transactions);
+  batch_.reset();
+  folder_.reset();
+  for (auto& transaction : sound) static_cast<void>(Add(transaction));
 }
 
 bool BatchBuilder::is_full() const {

@@ -43,6 +43,7 @@ class BatchBuilder {
 
  private:
   bool NeedsOwnBatch(const decoder::Transaction& transaction) const;
+  void Rebuild();
   void MarkRows(uint64_t committed);
   uint64_t& LastTouch(uint64_t hash);
 

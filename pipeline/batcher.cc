@@ -132,7 +132,9 @@ void Batcher::Dispatch(Lane& lane) {
   if (early_lane_ != nullptr && early != nullptr && early->Claim()) {
     early_lane_->Give(std::move(batch));
   } else if (ComesAlone(*batch)) {
+    intake_.SetBusy(true);
     lane.WorkHere(*batch);
+    intake_.SetBusy(false);
   } else {
     lane.Give(std::move(batch));
   }
@@ -140,7 +142,8 @@ void Batcher::Dispatch(Lane& lane) {
 
 // The batch before it has been committed and there is nothing to make another one of.
 bool Batcher::ComesAlone(const applier::Batch& batch) const {
-  return batch.change_count <= options_.alone_changes_max && !carried_ && ring_.count() == 0 &&
+  return options_.alone_changes_max > 0 && batch.change_count <= options_.alone_changes_max &&
+         !carried_ && ring_.count() == 0 &&
          order_.committed() + 1 == batch.sequence && !is_behind_.load(std::memory_order_relaxed);
 }
 

@@ -24,11 +24,15 @@ class Intake {
   void OpenUntil(pg::Lsn lsn) { Set(lsn.value); }
 
   bool is_open() const { return limit() == kOpen; }
-  // The batcher has seen Close(): nothing more leaves the ring.
-  bool is_closed() const { return seen_.load(std::memory_order_acquire) == kClosed; }
+  // Nothing more leaves the ring: the batcher has seen Close(), or will before it takes anything.
+  bool is_closed() const {
+    return seen_.load() == kClosed || (is_busy_.load() && limit() == kClosed);
+  }
 
   // Batcher thread, before each round of taking.
-  void Look() { seen_.store(limit(), std::memory_order_release); }
+  void Look() { seen_.store(limit()); }
+  // Around what may keep the batcher from looking for long.
+  void SetBusy(bool is_busy) { is_busy_.store(is_busy); }
   bool Lets(pg::Lsn end_lsn) const { return end_lsn.value <= limit(); }
   bool lets_nothing() const { return limit() == kClosed; }
   // Zero when there is none.
@@ -42,13 +46,16 @@ class Intake {
   static constexpr uint64_t kClosed = 0;
 
   void Set(uint64_t limit) {
-    if (limit_.exchange(limit, std::memory_order_acq_rel) != limit) batcher_.Ring();
+    if (limit_.exchange(limit) != limit) batcher_.Ring();
   }
-  uint64_t limit() const { return limit_.load(std::memory_order_acquire); }
+  // Sequentially consistent, as all here: whoever sees the batcher busy has set a limit that the
+  // batcher sees when it is not busy any more.
+  uint64_t limit() const { return limit_.load(); }
 
   Doorbell& batcher_;
   std::atomic<uint64_t> limit_ = kOpen;
   std::atomic<uint64_t> seen_ = kOpen;
+  std::atomic<bool> is_busy_ = false;
 };
 
 }  // namespace pgteal::pipeline

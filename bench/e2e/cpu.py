@@ -33,15 +33,23 @@ class CpuWatch(threading.Thread):
 
     def __init__(self, *servers):
         super().__init__(daemon=True)
-        self.servers, self.kinds, self.used, self.done = servers, {}, {}, threading.Event()
-        self.reaped = {s.name: times(s.postmaster())[1] for s in servers}
-        self.look()
+        self.servers, self.done = servers, threading.Event()
+        # A process that ends between the two looks would be counted as a whole: whoever ran before
+        # us, say.
+        before = None
+        while before != (living := self.look_anew()):
+            before = living
+            self.reaped = {s.name: times(s.postmaster())[1] for s in servers}
         self.first = dict(self.used)
         self.start()
 
     def run(self):
         while not self.done.wait(0.1):
             self.look()
+
+    def look_anew(self):
+        self.used, self.kinds = {}, {}
+        return self.look()
 
     def look(self):
         living = set()

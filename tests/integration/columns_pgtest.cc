@@ -88,8 +88,10 @@ TEST_F(Columns, ARealSentAsTextKeepsItsDigitsInAWiderColumn) {
     blue().Exec(std::string("TRUNCATE t; INSERT INTO t SELECT g, NULLIF(g, 2) / 10.0"
                             " FROM generate_series(1, ") + last + ") AS g");
     ASSERT_NO_FATAL_FAILURE(Apply({"--binary", "off"}));
-    blue().Exec("UPDATE t SET r = 0.7 WHERE id = 1");
-    ASSERT_NO_FATAL_FAILURE(Apply({"--binary", "off"}));
+    for (const char* value : {"0.7", "NULL", "0.3"}) {
+      blue().Exec(std::string("UPDATE t SET r = ") + value + " WHERE id = 1");
+      ASSERT_NO_FATAL_FAILURE(Apply({"--binary", "off"}));
+    }
     const char* sum =
         "SELECT string_agg(id || ' ' || coalesce(r::text, ''), ',' ORDER BY id) FROM t";
     EXPECT_EQ(green().Scalar(sum), blue().Scalar(sum)) << last;

@@ -124,6 +124,30 @@ TEST_F(BatchBuilderTest, OnlyRowsOfOthersCountAsWritten) {
   EXPECT_EQ(Take(0)->written_at, pg::Timestamp{5});
 }
 
+// Else green would hold half of it, and its progress all.
+TEST_F(BatchBuilderTest, NothingOfATransactionThatIsRefusedHalfWayIsKept) {
+  const auto table = Table(1);
+  const auto half = [&] {
+    return Transaction({table->source}, {maker_.Update(*table, {"7", "x"}),
+                                         maker_.Insert(*table, {"8", tests::kUnchanged})});
+  };
+  auto refused = half();
+  EXPECT_THROW(static_cast<void>(builder_.Add(refused)), pg::Refused);
+  EXPECT_NE(refused, nullptr);
+  EXPECT_TRUE(builder_.is_empty());
+
+  Add(Updates(*table, {"1"}));
+  Add(Updates(*table, {"2"}));
+  const pg::Lsn sound{xid_ * 100};
+  refused = half();
+  EXPECT_THROW(static_cast<void>(builder_.Add(refused)), pg::Refused);
+  const auto batch = Take(0);
+  EXPECT_EQ(batch->end_lsn, sound);
+  EXPECT_EQ(batch->transaction_count, 2U);
+  EXPECT_EQ(batch->transactions.size(), 2U);
+  EXPECT_EQ(Marks(*batch), "EE");
+}
+
 TEST_F(BatchBuilderTest, ABatchEndsWhereItsLastTransactionEnds) {
   const auto table = Table(1);
   EXPECT_TRUE(builder_.is_empty());

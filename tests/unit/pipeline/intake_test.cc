@@ -19,6 +19,20 @@ TEST(Intake, IsClosedOnceTheBatcherHasSeenIt) {
   EXPECT_FALSE(intake.lets_nothing());
 }
 
+// It does not look for as long as green keeps it waiting.
+TEST(Intake, IsClosedWhileTheBatcherIsBusy) {
+  Doorbell batcher;
+  Intake intake(batcher);
+  intake.SetBusy(true);
+  EXPECT_FALSE(intake.is_closed());
+  intake.Close();
+  EXPECT_TRUE(intake.is_closed());
+  intake.SetBusy(false);
+  EXPECT_FALSE(intake.is_closed());
+  intake.Look();
+  EXPECT_TRUE(intake.is_closed());
+}
+
 TEST(Intake, LetsWhatEndsAtTheLimitAndNothingBehindIt) {
   Doorbell batcher;
   Intake intake(batcher);
