@@ -143,8 +143,8 @@ void Batcher::Dispatch(Lane& lane) {
 // The batch before it has been committed and there is nothing to make another one of.
 bool Batcher::ComesAlone(const applier::Batch& batch) const {
   return options_.alone_changes_max > 0 && batch.change_count <= options_.alone_changes_max &&
-         !carried_ && ring_.count() == 0 &&
-         order_.committed() + 1 == batch.sequence && !is_behind_.load(std::memory_order_relaxed);
+         !carried_ && ring_.count() == 0 && order_.committed() + 1 == batch.sequence &&
+         !is_behind_.load(std::memory_order_relaxed);
 }
 
 void Batcher::WaitForCommits() {

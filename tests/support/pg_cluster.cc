@@ -67,7 +67,7 @@ Settings Defaults() {
           {"log_line_prefix", "%m [%p] %q%a "}};
 }
 
-// Data folders fresh from initdb, made by whoever needs one first: copying takes a tenth of what
+// Data folders fresh from initdb, made by whoever needs one first: copying takes a fifth of what
 // initdb does. The n-th cluster of a program gets the n-th, as each has a system identifier of its
 // own. The binary's size stands for its version.
 std::filesystem::path NextTemplate(int major, const std::filesystem::path& bin) {
