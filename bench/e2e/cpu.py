@@ -59,7 +59,9 @@ class CpuWatch(threading.Thread):
                     self.used[server.name, pid] = times(pid)[0]
                 except OSError:
                     continue
-                self.kinds[server.name, pid] = kind(server.name, title)
+                # One that is ending has no title any more.
+                if title or (server.name, pid) not in self.kinds:
+                    self.kinds[server.name, pid] = kind(server.name, title)
                 living.add((server.name, pid))
         return living
 
