@@ -91,7 +91,7 @@ class Capture {
   uint64_t synced_messages_ = 0;
   size_t unsynced_bytes_ = 0;
   // Whether blue sends faster than it is worth to be woken for.
-  std::optional<StreamPace> pace_;
+  std::optional<StreamPace<>> pace_;
   Clock::time_point last_sync_{};
   Clock::time_point last_mark_{};
 };

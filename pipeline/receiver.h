@@ -86,7 +86,7 @@ class Receiver {
   pg::Lsn keepalive_lsn_;  // everything before it has been received
   Clock::time_point last_advance_{};
   bool has_pushed_ = false;  // since the batcher was woken
-  StreamPace pace_;
+  StreamPace<> pace_;
   // Not null while the stream has not begun.
   const std::unique_ptr<ReadAhead> read_ahead_;
   std::atomic<bool> is_streaming_;

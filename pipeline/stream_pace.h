@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <thread>
 
 #include "pg/replication.h"
 #include "pipeline/doorbell.h"
@@ -18,27 +19,47 @@ struct StreamPaceOptions {
   // While there is a backlog a dry socket is left alone for so long. The walsender sends every
   // change by itself; with our small receive window full, its changes collect in its own send
   // buffer and leave together, which costs both sides a fraction (bench/README.md).
-  std::chrono::milliseconds nap{10};
+  std::chrono::milliseconds nap{20};
   // A Unix socket holds few small messages before it blocks the walsender.
   std::chrono::milliseconds unix_nap{1};
 };
 
 // When to look at blue's stream again. By rate, not by what is there at once: a reader that keeps
-// up finds one change at a time. The receiving thread; is_behind() is read by any.
+// up finds one change at a time. The receiving thread; is_behind() is read by any. `Stream` is
+// another one in tests only.
+template <typename Stream = pg::ReplicationConnection>
 class StreamPace {
  public:
-  StreamPace(const StreamPaceOptions& options, pg::ReplicationConnection& stream);
+  StreamPace(const StreamPaceOptions& options, Stream& stream)
+      : options_(options),
+        stream_(stream),
+        nap_(stream.is_unix_socket() ? options.unix_nap : options.nap) {}
 
   void Count(size_t bytes) { window_bytes_ += bytes; }
-  void Measure(Clock::time_point now);
+  void Measure(Clock::time_point now) {
+    if (now - window_start_ < options_.window) return;
+    is_behind_.store(window_bytes_ >= options_.backlog_bytes, std::memory_order_relaxed);
+    window_bytes_ = 0;
+    window_start_ = now;
+  }
   // Until the stream has something, `wake_fd` (-1 for none) rings or `deadline` passes; while blue
-  // has a backlog, a nap. Then takes in what the socket holds.
-  void Wait(Clock::time_point deadline, int wake_fd);
+  // has a backlog, a nap if the socket is dry. Then takes in what the socket holds, which may be
+  // less than all: libpq reads as much as its buffer has room for.
+  void Wait(Clock::time_point deadline, int wake_fd) {
+    if (!is_behind_.load(std::memory_order_relaxed)) {
+      stream_.WaitReadable(deadline, wake_fd);
+    } else if (!stream_.WaitReadable(kAtOnce, -1)) {
+      std::this_thread::sleep_for(nap_);
+    }
+    stream_.ConsumeInput();
+  }
   const std::atomic<bool>& is_behind() const { return is_behind_; }
 
  private:
+  static constexpr Clock::time_point kAtOnce{};
+
   const StreamPaceOptions options_;
-  pg::ReplicationConnection& stream_;
+  Stream& stream_;
   const std::chrono::milliseconds nap_;
   size_t window_bytes_ = 0;
   Clock::time_point window_start_{};
