@@ -248,7 +248,7 @@ void Capture::SendStatus(Clock::time_point now) {
 void Capture::Wait() {
   const auto now = Clock::now();
   pace_->Measure(now);
-  pace_->Wait(std::min(feedback_->next_due(), now + kTick), -1);
+  pace_->Wait(std::min(feedback_->next_due(), now + kTick), -1, false);
 }
 
 void Capture::Finish() {

@@ -17,8 +17,8 @@ namespace {
 constexpr uint64_t kConfirmBytes = 128 << 20;
 // Twice as much takes blue about as long to decode as green takes to apply the one before.
 constexpr double kGrowthMax = 2;
-// Where green gets nothing to do anyway.
-constexpr double kEmptyGrowthMax = 8;
+// Less is no work for green. The chunk lies in one large transaction then, which is cheapest in one
+// call, or in what is not published.
 constexpr uint64_t kEmptyBytes = 1 << 20;
 // What a chunk's result may take of blue's memory before it goes to a temporary file.
 constexpr const char* kWorkMem = "32MB";
@@ -173,18 +173,20 @@ std::optional<ReadAhead::Message> ReadAhead::Next() {
 
 // By what this one came to: full-page images are WAL, too, and are not decoded.
 void ReadAhead::SizeNextChunk() {
-  const double wanted = static_cast<double>(options_.result_bytes) /
-                        static_cast<double>(std::max<uint64_t>(result_bytes_, 1));
-  const double growth_max = result_bytes_ < kEmptyBytes ? kEmptyGrowthMax : kGrowthMax;
-  const double next = static_cast<double>(chunk_bytes_) * std::min(wanted, growth_max);
+  if (result_bytes_ < kEmptyBytes) {
+    chunk_bytes_ = options_.chunk_bytes_max;
+    return;
+  }
+  const double wanted =
+      static_cast<double>(options_.result_bytes) / static_cast<double>(result_bytes_);
+  const double next = static_cast<double>(chunk_bytes_) * std::min(wanted, kGrowthMax);
   chunk_bytes_ =
       std::clamp(static_cast<uint64_t>(next), options_.chunk_bytes_min, options_.chunk_bytes_max);
 }
 
 bool ReadAhead::Widen() {
   if (asked_bytes_ >= options_.chunk_bytes_max) return false;
-  chunk_bytes_ =
-      std::min(options_.chunk_bytes_max, asked_bytes_ * static_cast<uint64_t>(kEmptyGrowthMax));
+  chunk_bytes_ = options_.chunk_bytes_max;
   return true;
 }
 

@@ -22,7 +22,7 @@ struct ReadAheadOptions {
   // files, and sends nothing before it is complete: so the first call is small, and none is so much
   // larger than the one before that green would have nothing to do meanwhile. Every call begins
   // again at the slot's restart_lsn: so the later ones are large, as large as makes a result of
-  // about `result_bytes`.
+  // about `result_bytes`, and one behind a call that came to nothing is as large as one may be.
   uint64_t chunk_bytes_min = 8 << 20;
   uint64_t chunk_bytes_max = uint64_t{1} << 30;
   uint64_t result_bytes = 48 << 20;
@@ -60,8 +60,8 @@ class ReadAhead {
   // None at the end of the chunk. What is streamed of a transaction that is not complete then comes
   // again, whoever reads on.
   std::optional<Message> Next();
-  // The chunk ended within a streamed transaction: the next one is so much larger that it may hold
-  // all of it. False when it would be too large.
+  // The chunk ended within a streamed transaction: the next one is as large as one may be, that it
+  // holds all of it. False when this one was.
   [[nodiscard]] bool Widen();
   // Every transaction that was committed before it has been returned.
   pg::Lsn position() const { return position_; }

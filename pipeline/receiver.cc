@@ -249,7 +249,7 @@ void Receiver::Wait(Step step) {
     wake_.Wait(deadline);
     return;
   }
-  pace_.Wait(deadline, wake_.fd());
+  pace_.Wait(deadline, wake_.fd(), assembler_.in_transaction());
   wake_.Clear();
 }
 

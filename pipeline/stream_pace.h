@@ -20,6 +20,9 @@ struct StreamPaceOptions {
   // change by itself; with our small receive window full, its changes collect in its own send
   // buffer and leave together, which costs both sides a fraction (bench/README.md).
   std::chrono::milliseconds nap{20};
+  // Within a transaction there is more to come: woken by every change the reader would take the
+  // walsender's core from it each time.
+  std::chrono::microseconds short_nap{20};
   // A Unix socket holds few small messages before it blocks the walsender.
   std::chrono::milliseconds unix_nap{1};
 };
@@ -42,11 +45,12 @@ class StreamPace {
     window_bytes_ = 0;
     window_start_ = now;
   }
-  // Until the stream has something, `wake_fd` (-1 for none) rings or `deadline` passes; while blue
-  // has a backlog, a nap if the socket is dry. Then takes in what the socket holds, which may be
+  // Until the stream has something, `wake_fd` (-1 for none) rings or `deadline` passes, not at once
+  // when the rest of a transaction is to come; while blue has a backlog, a nap if the socket is dry. Then takes in what the socket holds, which may be
   // less than all: libpq reads as much as its buffer has room for.
-  void Wait(Clock::time_point deadline, int wake_fd) {
+  void Wait(Clock::time_point deadline, int wake_fd, bool in_transaction) {
     if (!is_behind_.load(std::memory_order_relaxed)) {
+      if (in_transaction) std::this_thread::sleep_for(options_.short_nap);
       stream_.WaitReadable(deadline, wake_fd);
     } else if (!stream_.WaitReadable(kAtOnce, -1)) {
       std::this_thread::sleep_for(nap_);

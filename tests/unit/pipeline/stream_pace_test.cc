@@ -43,8 +43,22 @@ TEST(StreamPace, WhoKeepsUpWaitsForTheNextChange) {
   HeldBytes stream(1);
   StreamPace<HeldBytes> pace({}, stream);
   const auto deadline = Clock::now() + std::chrono::seconds(1);
-  pace.Wait(deadline, -1);
+  pace.Wait(deadline, -1, false);
   EXPECT_FALSE(pace.is_behind());
+  EXPECT_EQ(stream.deadline(), deadline);
+  EXPECT_EQ(stream.consumed(), 1);
+}
+
+// The walsender has the core for the rest of it; and a transaction that stands still is waited for.
+TEST(StreamPace, WithinATransactionTheReaderComesALittleLater) {
+  StreamPaceOptions options;
+  options.short_nap = std::chrono::milliseconds(1);
+  HeldBytes stream(1);
+  StreamPace<HeldBytes> pace(options, stream);
+  const auto begun = Clock::now();
+  const auto deadline = begun + std::chrono::hours(1);
+  pace.Wait(deadline, -1, true);
+  EXPECT_GE(Clock::now() - begun, options.short_nap);
   EXPECT_EQ(stream.deadline(), deadline);
   EXPECT_EQ(stream.consumed(), 1);
 }
@@ -57,7 +71,7 @@ TEST(StreamPace, NoNapWhileTheSocketHoldsMore) {
   StreamPace<HeldBytes> pace(options, stream);
   FallBehind(pace, options);
   ASSERT_TRUE(pace.is_behind());
-  while (stream.bytes() > 0) pace.Wait(Clock::now(), -1);
+  while (stream.bytes() > 0) pace.Wait(Clock::now(), -1, true);
   EXPECT_EQ(stream.consumed(), kReadBytes);
 }
 
@@ -69,7 +83,7 @@ TEST(StreamPace, ADrySocketIsLeftAloneWhileThereIsABacklog) {
   FallBehind(pace, options);
   const auto begun = Clock::now();
   // Not until the deadline: the window would be open all that time.
-  pace.Wait(begun + std::chrono::hours(1), -1);
+  pace.Wait(begun + std::chrono::hours(1), -1, false);
   EXPECT_GE(Clock::now() - begun, options.nap);
 }
 
