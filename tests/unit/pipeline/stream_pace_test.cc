@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace pgteal::pipeline {
 namespace {
@@ -17,6 +18,7 @@ class HeldBytes {
   bool is_unix_socket() const { return false; }
   bool WaitReadable(Clock::time_point deadline, int /*wake_fd*/) {
     deadline_ = deadline;
+    if (bytes_ == 0 && deadline > Clock::now()) std::swap(bytes_, on_their_way_);
     return bytes_ > 0;
   }
   void ConsumeInput() {
@@ -24,12 +26,16 @@ class HeldBytes {
     bytes_ -= consumed_;
   }
 
+  // There for who waits.
+  void Send(size_t bytes) { on_their_way_ = bytes; }
+
   size_t bytes() const { return bytes_; }
   size_t consumed() const { return consumed_; }
   Clock::time_point deadline() const { return deadline_; }
 
  private:
   size_t bytes_;
+  size_t on_their_way_ = 0;
   size_t consumed_ = 0;
   Clock::time_point deadline_{};
 };
@@ -85,6 +91,33 @@ TEST(StreamPace, ADrySocketIsLeftAloneWhileThereIsABacklog) {
   // Not until the deadline: the window would be open all that time.
   pace.Wait(begun + std::chrono::hours(1), -1, false);
   EXPECT_GE(Clock::now() - begun, options.nap);
+}
+
+// On a network every window was followed by a nap.
+TEST(StreamPace, AFullWindowIsGivenTimeToFillAgain) {
+  StreamPaceOptions options;
+  options.nap = std::chrono::hours(1);  // this test would not end
+  HeldBytes stream(0);
+  StreamPace<HeldBytes> pace(options, stream);
+  FallBehind(pace, options);
+  stream.Send(kReadBytes);
+  pace.Count(options.full_window_bytes);
+  pace.Wait(Clock::now(), -1, false);
+  EXPECT_EQ(stream.consumed(), kReadBytes);
+}
+
+TEST(StreamPace, ATrickleIsNotWaitedFor) {
+  StreamPaceOptions options;
+  options.nap = std::chrono::milliseconds(1);
+  HeldBytes stream(0);
+  StreamPace<HeldBytes> pace(options, stream);
+  FallBehind(pace, options);
+  stream.Send(kReadBytes);
+  pace.Wait(Clock::now(), -1, false);  // ends the burst of the backlog
+  pace.Count(options.full_window_bytes - 1);
+  stream.Send(kReadBytes);
+  pace.Wait(Clock::now(), -1, false);
+  EXPECT_EQ(stream.deadline(), Clock::time_point{});
 }
 
 TEST(StreamPace, TheBacklogIsOverWhenAWindowBringsLittle) {
