@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <system_error>
 
@@ -316,7 +317,10 @@ void Gate::Send(Link& link, int way) {
   while (!stream.queue.empty() && link.fds[way] >= 0 && MaySend(stream, way)) {
     std::string& bytes = stream.queue.front().bytes;
     size_t count = bytes.size();
-    if (rules_.bytes_per_second > 0) count = std::min(count, static_cast<size_t>(allowance_[way]));
+    if (rules_.bytes_per_second > 0) {
+      // A share of it: else a link that always has more would leave nothing to those behind it.
+      count = std::min(count, static_cast<size_t>(std::ceil(allowance_[way] / 2)));
+    }
     const ssize_t sent = send(link.fds[way], bytes.data(), count, MSG_NOSIGNAL);
     if (sent < 0) {
       if (errno != EAGAIN && errno != EINTR) Close(link);
@@ -328,6 +332,7 @@ void Gate::Send(Link& link, int way) {
     if (rules_.bytes_per_second > 0) allowance_[way] -= static_cast<double>(done);
     bytes.erase(0, done);
     if (bytes.empty()) stream.queue.pop_front();
+    if (rules_.bytes_per_second > 0) return;
   }
 }
 
