@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <libpq-fe.h>
 #include <poll.h>
+#include <strings.h>
 
 #include <array>
 #include <cerrno>
@@ -17,6 +18,8 @@ using std::chrono::milliseconds;
 
 // How long one connection attempt may take when connect_timeout does not say.
 constexpr int kConnectTimeoutSeconds = 15;
+// The first with this setting.
+constexpr int kTransactionTimeoutVersion = 170000;
 
 // Sent in the startup packet, which beats ALTER ROLE/DATABASE … SET. All exist since version 14.
 constexpr std::array<std::pair<const char*, const char*>, 20> kPinned = {{
@@ -97,6 +100,16 @@ int MillisecondsUntil(const Deadline& deadline) {
   return left < 0 ? 0 : static_cast<int>(std::min<int64_t>(left, 1'000'000));
 }
 
+// datestyle answers "ISO, MDY".
+bool IsSetting(std::string_view value, std::string_view wanted) {
+  if (value.size() < wanted.size() ||
+      strncasecmp(value.data(), wanted.data(), wanted.size()) != 0) {
+    return false;
+  }
+  const std::string_view rest = value.substr(wanted.size());
+  return rest.empty() || (!wanted.empty() && rest.starts_with(", "));
+}
+
 void DropNotice(void*, const PGresult*) {}
 
 }  // namespace
@@ -107,8 +120,7 @@ Connection::Connection(const ConnInfo& info, const SessionOptions& options)
     : interrupt_(options.interrupt), description_(info.Describe()) {
   Connect(WithDefaults(info, options));
   if (options.is_console) return;
-  EndTransactionTimeout(info, options);
-  PinSettings();
+  SetUpSession(info, options);
 }
 
 void Connection::Connect(const ConnInfo& info) {
@@ -139,40 +151,41 @@ void Connection::Connect(const ConnInfo& info) {
   PQsetNoticeReceiver(get(), &DropNotice, nullptr);
 }
 
-// Servers before 17 would refuse transaction_timeout in the startup packet, so it is switched off
-// once the version is known. A timeout shorter than that statement takes leaves the startup packet
-// of a second attempt.
-void Connection::EndTransactionTimeout(const ConnInfo& info, SessionOptions options) {
-  if (server_version() < 170000) return;
-  try {
-    Exec("SET transaction_timeout = 0");
-  } catch (const ConnectionLost&) {
-    options.settings.emplace_back("transaction_timeout", "0");
-    Connect(WithDefaults(info, options));
-  }
-}
-
-void Connection::PinSettings() {
+// A timeout shorter than the statement that ends it takes leaves the startup packet of a second
+// attempt.
+void Connection::SetUpSession(const ConnInfo& info, SessionOptions options) {
   if (server_version() < 140000) {
     throw Refused(fmt::format("{} is PostgreSQL {}; versions before 14 are not supported",
                               description_, server_version() / 10000));
   }
-  std::string sql = "SELECT name FROM (VALUES ";
+  Result settings;
+  try {
+    settings = ReadSettings();
+  } catch (const ConnectionLost&) {
+    if (server_version() < kTransactionTimeoutVersion) throw;
+    options.settings.emplace_back("transaction_timeout", "0");
+    Connect(WithDefaults(info, options));
+    settings = ReadSettings();
+  }
+  for (size_t i = 0; i < kPinned.size(); ++i) {
+    const auto& [name, wanted] = kPinned[i];
+    if (IsSetting(settings.Text(0, static_cast<int>(i)), wanted)) continue;
+    throw Refused(
+        fmt::format("{} does not take the setting {} in the startup packet", description_, name),
+        "Connect to the server directly: connection poolers change session settings.");
+  }
+}
+
+// Those of the startup packet, as the server has them. One round trip also ends the timeout that
+// servers before 17 would refuse in the startup packet.
+Result Connection::ReadSettings() {
+  std::string sql =
+      server_version() < kTransactionTimeoutVersion ? "" : "SET transaction_timeout = 0; ";
   for (const auto& [name, value] : kPinned) {
-    sql += fmt::format("{}('{}','{}')", name == kPinned.front().first ? "" : ",", name, value);
+    sql += fmt::format("{}pg_catalog.current_setting('{}')",
+                       name == kPinned.front().first ? "SELECT " : ", ", name);
   }
-  // datestyle answers "ISO, MDY"; an empty search_path answers "" or "\"\"".
-  sql +=
-      ") AS wanted(name, value) WHERE NOT (pg_catalog.lower(pg_catalog.current_setting(name)) "
-      "OPERATOR(pg_catalog.=) pg_catalog.lower(value) OR pg_catalog.starts_with("
-      "pg_catalog.lower(pg_catalog.current_setting(name)), pg_catalog.lower(value) "
-      "OPERATOR(pg_catalog.||) ', '))";
-  const Result wrong = Exec(sql);
-  if (!wrong.is_empty()) {
-    throw Refused(fmt::format("{} does not take the setting {} in the startup packet", description_,
-                              wrong.Text(0, 0)),
-                  "Connect to the server directly: connection poolers change session settings.");
-  }
+  return Exec(sql);
 }
 
 void Connection::EnlargeInputBuffer() {

@@ -81,8 +81,8 @@ class Connection {
   };
 
   void Connect(const ConnInfo& info);
-  void EndTransactionTimeout(const ConnInfo& info, SessionOptions options);
-  void PinSettings();
+  void SetUpSession(const ConnInfo& info, SessionOptions options);
+  Result ReadSettings();
   Result Await(Deadline deadline);
   void Cancel() noexcept;
 

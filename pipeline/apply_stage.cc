@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <future>
 #include <utility>
 
 #include "applier/progress_row.h"
@@ -103,15 +104,21 @@ void ApplyStage::BuildLanes(std::chrono::microseconds round_trip) {
                                        .origin = "",
                                        .on_conflict = options_.on_conflict,
                                        .copy_rows_min = CopyRowsMin(round_trip)};
+  std::vector<std::future<std::unique_ptr<applier::Applier>>> appliers;
   for (size_t i = 0; i <= lane_count_; ++i) {
     if (has_origins) lane_options.origin = fmt::format("pgteal_{}_{}", deployment_.name, i);
-    if (i == lane_count_) return BuildEarlyLane(std::move(lane_options));
-    lanes_.push_back(
-        std::make_unique<Lane>(i,
-                               std::make_unique<applier::Applier>(
-                                   deployment_.target, session("lane"), lane_options, *catalog_),
-                               *order_, *progress_, ring_->not_empty()));
+    if (i == lane_count_) break;
+    appliers.push_back(std::async(std::launch::async, [this, session = session("lane"),
+                                                       lane_options] {
+      return std::make_unique<applier::Applier>(deployment_.target, session, lane_options,
+                                                *catalog_);
+    }));
   }
+  for (size_t i = 0; i < lane_count_; ++i) {
+    lanes_.push_back(std::make_unique<Lane>(i, appliers[i].get(), *order_, *progress_,
+                                            ring_->not_empty()));
+  }
+  BuildEarlyLane(std::move(lane_options));
 }
 
 // Triggers and foreign keys that fire may look at rows that others change meanwhile.

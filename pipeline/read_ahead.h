@@ -47,6 +47,9 @@ class ReadAhead {
   // False when there is too little, or an old transaction: the stream does better.
   [[nodiscard]] bool IsWorthwhile() const;
 
+  // Has blue begin with the first chunk; OpenChunk() would, too.
+  void Begin() { Ask(); }
+
   // A message of pgoutput as the stream would have it. Valid until the next call.
   struct Message {
     pg::Lsn lsn;

@@ -23,13 +23,14 @@ constexpr std::chrono::milliseconds kLook{500};
 
 Receiver::Receiver(const ReceiverOptions& options, pg::ReplicationConnection& stream,
                    decoder::Assembler& assembler, Transactions& ring, Progress& progress,
-                   Doorbell& wake, std::unique_ptr<ReadAhead> read_ahead)
+                   Doorbell& wake, Doorbell& news, std::unique_ptr<ReadAhead> read_ahead)
     : options_(options),
       stream_(stream),
       assembler_(assembler),
       ring_(ring),
       progress_(progress),
       wake_(wake),
+      news_(news),
       feedback_(options.feedback, options.resume_lsn),
       passed_on_(options.resume_lsn),
       pace_(options.pace, stream),
@@ -216,13 +217,13 @@ void Receiver::AdvanceIdle(Clock::time_point now) {
 void Receiver::CheckDone() {
   if (!has_reached_end_ || pending_ || progress_.applied() < passed_on_) return;
   if (progress_.durable() < passed_on_) {
-    is_awaiting_flush_.store(true, std::memory_order_release);
+    if (!is_awaiting_flush_.exchange(true, std::memory_order_acq_rel)) news_.Ring();
     return;
   }
   // A slot is moved by the stream's last status: pg_replication_slot_advance() would have blue read
   // its WAL again.
   if (!is_streaming()) StartStream();
-  is_done_.store(true, std::memory_order_release);
+  if (!is_done_.exchange(true, std::memory_order_acq_rel)) news_.Ring();
 }
 
 void Receiver::SendStatus(Clock::time_point now) {

@@ -34,11 +34,12 @@ class Receiver {
  public:
   using Transactions = Ring<decoder::Transaction>;
 
-  // `wake`: rung when the ring has space again, when progress moved, and by Stop(). `read_ahead`:
-  // null when `stream` has been started already.
+  // `wake`: rung when the ring has space again, when progress moved, and by Stop(). `news`: rung by
+  // the receiver when it awaits a flush and when it is done. `read_ahead`: null when `stream` has
+  // been started already.
   Receiver(const ReceiverOptions& options, pg::ReplicationConnection& stream,
            decoder::Assembler& assembler, Transactions& ring, Progress& progress, Doorbell& wake,
-           std::unique_ptr<ReadAhead> read_ahead);
+           Doorbell& news, std::unique_ptr<ReadAhead> read_ahead);
 
   // The thread body. Ends after Stop() with the last status sent. Throws what ends the session.
   void Run();
@@ -80,6 +81,7 @@ class Receiver {
   Transactions& ring_;
   Progress& progress_;
   Doorbell& wake_;
+  Doorbell& news_;
   Feedback feedback_;
   std::unique_ptr<decoder::Transaction> pending_;  // complete, but the ring is full
   pg::Lsn passed_on_;      // end LSN of the last transaction (or idle position) in the ring

@@ -16,6 +16,8 @@ namespace {
 using std::chrono::seconds;
 
 constexpr seconds kInterval{10};
+// A stream that begins has a backlog, tables to announce and the servers' attention.
+constexpr seconds kFirstLook{5};
 // After a request: a table that is changed often is not looked at all the time.
 constexpr seconds kPause{1};
 // Objects named in one event.
@@ -82,7 +84,7 @@ void SchemaGuard::Stop() {
 }
 
 void SchemaGuard::Run() {
-  auto next = Clock::now();
+  auto next = Clock::now() + kFirstLook;
   auto earliest = next;
   while (!is_stopping_.load(std::memory_order_acquire)) {
     const auto now = Clock::now();
@@ -107,13 +109,18 @@ void SchemaGuard::LookSafely() {
   }
 }
 
-void SchemaGuard::Connect() {
+void SchemaGuard::OpenSessions() {
+  if (mode_ == DdlGuard::kOff) return;
   // The last look happens after the interrupt.
   const bool is_last = is_stopping_.load(std::memory_order_acquire);
   const auto session =
       SessionOptionsFor("guard", deployment_.name, is_last ? nullptr : &interrupt_);
   if (!blue_) blue_ = std::make_unique<pg::Connection>(deployment_.source, session);
   if (!green_) green_ = std::make_unique<pg::Connection>(deployment_.target, session);
+}
+
+void SchemaGuard::Connect() {
+  OpenSessions();
   names_ = SideNamesAt(std::max(ReadTurn(*blue_, deployment_.name).epoch,
                                 ReadTurn(*green_, deployment_.name).epoch));
 }

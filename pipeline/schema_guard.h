@@ -26,6 +26,8 @@ class SchemaGuard {
   SchemaGuard(const SchemaGuard&) = delete;
   SchemaGuard& operator=(const SchemaGuard&) = delete;
 
+  // What connecting throws. Any thread, before the others are called; else they connect themselves.
+  void OpenSessions();
   // Before the first stream of a deployment: what differs at this moment is not a change.
   void Prepare();
   void Start();

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <future>
 #include <utility>
 
 #include "applier/errors.h"
@@ -69,12 +70,28 @@ Session::End Session::Run(const std::atomic<bool>& stop, const Watch& watch) {
   return is_done ? End::kDone : End::kStopped;
 }
 
+// All at once: a session is several round trips, and a backend that has to start.
 void Session::Connect() {
-  stream_ =
-      std::make_unique<pg::ReplicationConnection>(deployment_.source, SessionOptions("stream"));
-  blue_ = std::make_unique<pg::Connection>(deployment_.source, SessionOptions("source"));
+  auto stream = std::async(std::launch::async, [this] {
+    return std::make_unique<pg::ReplicationConnection>(deployment_.source,
+                                                       SessionOptions("stream"));
+  });
+  auto blue = std::async(std::launch::async, [this] {
+    blue_ = std::make_unique<pg::Connection>(deployment_.source, SessionOptions("source"));
+    stream_options_ = {.slot = deployment_.name,
+                       .publication = deployment_.name,
+                       .proto_version = 2,
+                       .streaming = true,
+                       .binary = WantsBinary(),
+                       .messages = true,
+                       .origin_none = false};
+  });
+  auto guard = std::async(std::launch::async, [this] { guard_.OpenSessions(); });
   apply_ = std::make_unique<ApplyStage>(deployment_, options_, state_.generation, supervisor_,
                                         wake_receiver_);
+  stream_ = stream.get();
+  blue.get();
+  guard.get();
 }
 
 // Blue's slot and green's progress must tell one story. Returns the progress.
@@ -134,13 +151,6 @@ void Session::RequireSlotFree() {
 }
 
 void Session::StartStream(pg::Lsn progress_lsn) {
-  stream_options_ = {.slot = deployment_.name,
-                     .publication = deployment_.name,
-                     .proto_version = 2,
-                     .streaming = true,
-                     .binary = WantsBinary(),
-                     .messages = true,
-                     .origin_none = false};
   RequireSlotFree();
   read_ahead_ = BeginReadAhead(progress_lsn);
   if (!read_ahead_) stream_->StartReplication(stream_options_, progress_lsn);
@@ -158,7 +168,10 @@ std::unique_ptr<ReadAhead> Session::BeginReadAhead(pg::Lsn progress_lsn) {
     auto reader =
         std::make_unique<ReadAhead>(read_ahead, deployment_.source, SessionOptions(kReadAheadPart),
                                     stream_options_, state_.until_lsn);
-    if (reader->IsWorthwhile()) return reader;
+    if (reader->IsWorthwhile()) {
+      reader->Begin();
+      return reader;
+    }
   } catch (const pg::ServerError& error) {
     if (options_.read_ahead == ReadAheadMode::kOn) throw;
     spdlog::debug("the backlog is not read ahead: {}", error.what());
@@ -197,7 +210,8 @@ void Session::StartThreads() {
                                                          .stream = stream_options_,
                                                          .feedback = options_.feedback},
                                          *stream_, *assembler_, apply_->ring(), apply_->progress(),
-                                         wake_receiver_, std::move(read_ahead_));
+                                         wake_receiver_, supervisor_.wake(),
+                                         std::move(read_ahead_));
   apply_->Start(receiver_->is_behind());
   requests_ = std::make_unique<Requests>(apply_->green(), deployment_.name, apply_->intake(),
                                          apply_->progress());

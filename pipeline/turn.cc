@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <future>
 #include <memory>
 #include <utility>
 
@@ -94,16 +95,24 @@ struct Sides {
   std::unique_ptr<pg::Connection> target;
 };
 
+std::future<std::unique_ptr<pg::Connection>> ConnectBeside(const pg::ConnInfo& info,
+                                                           const pg::SessionOptions& session) {
+  return std::async(std::launch::async,
+                    [&] { return std::make_unique<pg::Connection>(info, session); });
+}
+
 // A side that cannot be reached stays empty, unless neither can.
 Sides Connect(const Deployment& deployment, const pg::SessionOptions& session) {
   Sides sides;
+  auto source = ConnectBeside(deployment.source, session);
+  auto target = ConnectBeside(deployment.target, session);
   try {
-    sides.source = std::make_unique<pg::Connection>(deployment.source, session);
+    sides.source = source.get();
   } catch (const pg::ConnectionLost& error) {
     spdlog::debug("settling without {}: {}", deployment.source.Describe(), error.what());
   }
   try {
-    sides.target = std::make_unique<pg::Connection>(deployment.target, session);
+    sides.target = target.get();
   } catch (const pg::ConnectionLost& error) {
     if (!sides.source) throw;
     spdlog::debug("settling without {}: {}", deployment.target.Describe(), error.what());
@@ -191,6 +200,18 @@ Settled SettleFound(const Sides& sides, const std::string& deployment,
   return Settled::kNothing;
 }
 
+Settled SettleOver(const Sides& sides, const std::string& deployment,
+                   const std::string& own_attempt) {
+  const Settled settled = SettleFound(sides, deployment, own_attempt);
+  if (own_attempt.empty() && settled == Settled::kNothing) WarnOfPoolerPause(sides, deployment);
+  return settled;
+}
+
+int64_t EpochOf(const Sides& sides, const std::string& deployment) {
+  return std::max(ReadTurn(*sides.source, deployment).epoch,
+                  ReadTurn(*sides.target, deployment).epoch);
+}
+
 }  // namespace
 
 TurnRow ReadTurn(pg::Connection& side, const std::string& deployment) {
@@ -206,9 +227,9 @@ TurnRow ReadTurn(pg::Connection& side, const std::string& deployment) {
 }
 
 int64_t CurrentEpoch(const Deployment& deployment, const pg::SessionOptions& session) {
-  pg::Connection source(deployment.source, session);
-  pg::Connection target(deployment.target, session);
-  return std::max(ReadTurn(source, deployment.name).epoch, ReadTurn(target, deployment.name).epoch);
+  auto source = ConnectBeside(deployment.source, session);
+  auto target = ConnectBeside(deployment.target, session);
+  return EpochOf({.source = source.get(), .target = target.get()}, deployment.name);
 }
 
 Deployment Oriented(const Deployment& deployment, int64_t epoch) {
@@ -255,12 +276,21 @@ void TurnAttempt::Complete(pg::Connection& to) {
 
 Settled SettleTurn(const Deployment& deployment, const std::string& own_attempt,
                    const pg::SessionOptions& session) {
-  const Sides sides = Connect(deployment, session);
-  const Settled settled = SettleFound(sides, deployment.name, own_attempt);
-  if (own_attempt.empty() && settled == Settled::kNothing) {
-    WarnOfPoolerPause(sides, deployment.name);
+  return SettleOver(Connect(deployment, session), deployment.name, own_attempt);
+}
+
+SettledEpoch SettleAndFindEpoch(const Deployment& deployment, const pg::SessionOptions& session) {
+  SettledEpoch result;
+  {
+    const Sides sides = Connect(deployment, session);
+    result.settled = SettleOver(sides, deployment.name, "");
+    if (result.settled == Settled::kNothing && sides.source && sides.target) {
+      result.epoch = EpochOf(sides, deployment.name);
+      return result;
+    }
   }
-  return settled;
+  result.epoch = CurrentEpoch(deployment, session);
+  return result;
 }
 
 bool IsToolAlive(pg::Connection& side, const std::string& deployment) {

@@ -79,6 +79,12 @@ enum class Settled : uint8_t {
 // paused.
 Settled SettleTurn(const Deployment& deployment, const std::string& own_attempt,
                    const pg::SessionOptions& session);
+struct SettledEpoch {
+  Settled settled = Settled::kNothing;
+  int64_t epoch = 0;
+};
+// What a dead tool left, if anything, and CurrentEpoch() then.
+SettledEpoch SettleAndFindEpoch(const Deployment& deployment, const pg::SessionOptions& session);
 
 // Whether a living tool is at the attempt that `side`'s row names. Takes no lock.
 bool IsToolAlive(pg::Connection& side, const std::string& deployment);

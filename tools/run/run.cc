@@ -106,9 +106,11 @@ int Run(const RunOptions& options, const std::atomic<bool>& stop, const pg::Inte
   const pg::SessionOptions session{.application_name = "pgteal " + options.deployment.name,
                                    .interrupt = &interrupt};
   // A living switchover drains through us: that one is left alone.
-  const auto settled = pipeline::SettleTurn(options.deployment, "", session);
-  if (settled == pipeline::Settled::kUndone) spdlog::warn("an unfinished switchover was undone");
-  int64_t epoch = pipeline::CurrentEpoch(options.deployment, session);
+  const auto found = pipeline::SettleAndFindEpoch(options.deployment, session);
+  if (found.settled == pipeline::Settled::kUndone) {
+    spdlog::warn("an unfinished switchover was undone");
+  }
+  int64_t epoch = found.epoch;
   while (true) {
     RunOptions oriented = options;
     oriented.deployment = pipeline::Oriented(options.deployment, epoch);

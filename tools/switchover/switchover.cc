@@ -141,12 +141,13 @@ void Switchover::Note(const std::string& kind, const std::string& detail) {
 void Switchover::Connect() {
   Step("connect", [this] {
     const auto session = Session("switchover");
-    if (pipeline::SettleTurn(options_.deployment, "", session) == pipeline::Settled::kAlive) {
+    const auto found = pipeline::SettleAndFindEpoch(options_.deployment, session);
+    if (found.settled == pipeline::Settled::kAlive) {
       throw pg::Refused(
           fmt::format("a switchover of deployment {} is under way", options_.deployment.name),
           "Wait for it, or end the tool that makes it.");
     }
-    epoch_ = pipeline::CurrentEpoch(options_.deployment, session);
+    epoch_ = found.epoch;
     oriented_ = pipeline::Oriented(options_.deployment, epoch_);
     if (pooler_) EndLeftPause();
     const bool is_back = epoch_ % 2 == 1;
