@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "applier/row_order.h"
 #include "pg/copy.h"
 
 namespace pgteal::applier {
@@ -48,6 +49,12 @@ void SetWriter::WriteTable(const Segment& segment, const TableWork& work, Part p
     if (row.deletes) deletes_.push_back(&row);
     if (row.write == Write::kUpdate) updates_.push_back(&row);
     if (row.write == Write::kInsert) inserts_.push_back(&row);
+  }
+  // A second unique index may need the rows as blue wrote them: a value is free only when the row
+  // that had it has gone on.
+  if (work.target->mode == ApplyMode::kFolded) {
+    OrderByKey(*work.target, &deletes_);
+    OrderByKey(*work.target, &updates_);
   }
   if (!deletes_.empty()) WriteDeletes(*work.target, deletes_);
   if (!updates_.empty()) WriteUpdates(*work.target, updates_);

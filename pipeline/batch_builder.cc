@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "pg/error.h"
@@ -25,7 +26,12 @@ bool HasTruncate(const decoder::Transaction& transaction) {
 }  // namespace
 
 BatchBuilder::BatchBuilder(const BatchLimits& limits, applier::RelationMapper& mapper)
-    : limits_(limits), resolver_(mapper), last_touch_(kTouchPlaces, 0) {}
+    : limits_(limits),
+      resolver_(mapper),
+      // Its pages cost nothing until they are touched.
+      last_touch_(static_cast<uint64_t*>(std::calloc(kTouchPlaces, sizeof(uint64_t)))) {
+  if (!last_touch_) throw std::bad_alloc();
+}
 
 bool BatchBuilder::NeedsOwnBatch(const decoder::Transaction& transaction) const {
   // A changed mapping may change the key, by which rows and batches are kept apart.

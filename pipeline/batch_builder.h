@@ -2,6 +2,7 @@
 #define PGTEAL_PIPELINE_BATCH_BUILDER_H_
 
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -54,7 +55,10 @@ class BatchBuilder {
   uint64_t next_sequence_ = 1;
   // Sequence of the last batch that touched a key, by key hash. Two keys sharing a place only make
   // a row late without need.
-  std::vector<uint64_t> last_touch_;
+  struct Free {
+    void operator()(uint64_t* places) const { std::free(places); }
+  };
+  std::unique_ptr<uint64_t[], Free> last_touch_;
 };
 
 }  // namespace pgteal::pipeline
