@@ -30,6 +30,10 @@ constexpr size_t kFarLanes = 8;
 constexpr double kCopySavesMicros = 3.5;
 constexpr double kCopyRoundTrips = 3;
 
+// Of the transactions in all lanes together, whatever their number.
+constexpr size_t kLaneBytes = 64 << 20;
+constexpr size_t kBatchBytesMin = 1 << 20;
+
 // The shortest of a few, so that a busy moment does not count.
 std::chrono::microseconds RoundTrip(pg::Connection& green) {
   auto shortest = std::chrono::microseconds::max();
@@ -154,6 +158,8 @@ std::jthread ApplyStage::StartWorker(std::atomic<size_t>& running,
 void ApplyStage::Start(const std::atomic<bool>& is_behind) {
   BatcherOptions batcher_options = options_.batcher;
   if (is_far_) batcher_options.alone_changes_max = 0;
+  auto& bytes_max = batcher_options.limits.bytes_max;
+  bytes_max = std::clamp(kLaneBytes / lane_count_, kBatchBytesMin, bytes_max);
   batcher_ =
       std::make_unique<Batcher>(batcher_options, *ring_, *catalog_, lanes_, early_lane_.get(),
                                 *order_, *progress_, wake_producer_, is_behind);

@@ -14,10 +14,13 @@
 namespace pgteal::pipeline {
 
 struct BatchLimits {
-  // Rows that a batch changes on green: enough that statements and commits cost little a row.
-  size_t rows_max = 10'000;
+  // Rows that a batch changes on green: enough that statements and commits cost little a row, that
+  // many changes of a row become one and that neighbours of green's index come together.
+  size_t rows_max = 60'000;
+  // The same while green refuses batches as a whole, which are then repeated row by row.
+  size_t rows_wary = 10'000;
   // Memory of its transactions; times lanes plus ring it bounds the process.
-  size_t bytes_max = 8 << 20;
+  size_t bytes_max = 16 << 20;
 };
 
 // Collects consecutive transactions into batches and marks which rows have to wait for earlier
@@ -36,6 +39,7 @@ class BatchBuilder {
 
   bool is_empty() const { return !batch_; }
   bool is_full() const;
+  void SetWary(bool is_wary) { is_wary_ = is_wary; }
   // Of the last transaction. Not when empty.
   pg::Timestamp commit_time() const { return batch_->commit_time; }
   // Numbers the batch and marks its rows early or late. `committed`: sequence of the last batch
@@ -53,6 +57,7 @@ class BatchBuilder {
   std::unique_ptr<applier::Batch> batch_;
   std::optional<applier::Folder> folder_;
   uint64_t next_sequence_ = 1;
+  bool is_wary_ = false;
   // Sequence of the last batch that touched a key, by key hash. Two keys sharing a place only make
   // a row late without need.
   struct Free {

@@ -6,6 +6,9 @@
 namespace pgteal::pipeline {
 namespace {
 
+// After a batch that was repeated row by row so many are small, so that the next one that has to be
+// costs little.
+constexpr uint64_t kWaryBatches = 20;
 // While the intake is not open, what the ring lets through may change without a ring of the bell.
 constexpr std::chrono::milliseconds kLimitedLook{3};
 
@@ -127,6 +130,9 @@ void Batcher::Dispatch(Lane& lane) {
   auto batch = builder_.Take(order_.committed());
   dispatched_ = batch->sequence;
   if (batch->is_barrier) barrier_ = batch->sequence;
+  const uint64_t exact = progress_.counters.exact_batches.load(std::memory_order_relaxed);
+  if (std::exchange(exact_batches_, exact) != exact) wary_until_ = dispatched_ + kWaryBatches;
+  builder_.SetWary(dispatched_ < wary_until_);
   // What has been applied early is a batch of its own, as everything that is read from a log.
   const auto early = batch->transactions.back()->early;
   if (early_lane_ != nullptr && early != nullptr && early->Claim()) {

@@ -76,6 +76,8 @@ class Batcher {
   Clock::time_point opened_at_{};  // of the batch being built
   uint64_t barrier_ = 0;           // sequence of a barrier batch that has not committed
   uint64_t dispatched_ = 0;
+  uint64_t exact_batches_ = 0;  // when last asked
+  uint64_t wary_until_ = 0;     // sequence
   std::atomic<bool> is_stopping_ = false;
 };
 

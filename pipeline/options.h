@@ -36,7 +36,8 @@ pg::SessionOptions SessionOptionsFor(const std::string& part, const std::string&
                                      const pg::Interrupt* interrupt);
 
 // Limits and choices of a stream. Worst-case memory is about
-// ring_bytes_max + lanes x batcher.limits.bytes_max x 3 + one block of a spooled transaction.
+// ring_bytes_max + lanes x batcher.limits.bytes_max x 3 + one block of a spooled transaction, where
+// bytes_max is less the more lanes there are.
 struct StreamOptions {
   size_t lanes = 0;  // 0: two to a near green, more to a far one
   BinaryMode binary = BinaryMode::kAuto;

@@ -183,6 +183,20 @@ TEST_F(BatchBuilderTest, ItIsFullByRowsThatGreenWrites) {
   EXPECT_TRUE(builder_.is_full());
 }
 
+TEST_F(BatchBuilderTest, AWaryOneIsFullBefore) {
+  const auto table = Table(1);
+  BatchBuilder builder({.rows_max = 4, .rows_wary = 2, .bytes_max = 1 << 20}, mapper_);
+  builder.SetWary(true);
+  for (const char* key : {"1", "2"}) {
+    EXPECT_FALSE(builder.is_full());
+    auto transaction = Updates(*table, {key});
+    ASSERT_EQ(builder.Add(transaction), BatchBuilder::Added::kAdded);
+  }
+  EXPECT_TRUE(builder.is_full());
+  builder.SetWary(false);
+  EXPECT_FALSE(builder.is_full());
+}
+
 TEST_F(BatchBuilderTest, ItIsFullByMemory) {
   const auto table = Table(1);
   BatchBuilder builder({.rows_max = 1000, .bytes_max = 1}, mapper_);
