@@ -158,11 +158,13 @@ void Connection::SetUpSession(const ConnInfo& info, SessionOptions options) {
     throw Refused(fmt::format("{} is PostgreSQL {}; versions before 14 are not supported",
                               description_, server_version() / 10000));
   }
+  // Asked now: a lost connection knows of no version.
+  const bool has_transaction_timeout = server_version() >= kTransactionTimeoutVersion;
   Result settings;
   try {
     settings = ReadSettings();
   } catch (const ConnectionLost&) {
-    if (server_version() < kTransactionTimeoutVersion) throw;
+    if (!has_transaction_timeout) throw;
     options.settings.emplace_back("transaction_timeout", "0");
     Connect(WithDefaults(info, options));
     settings = ReadSettings();

@@ -132,6 +132,11 @@ int Run(const RunOptions& options, const std::atomic<bool>& stop, const pg::Inte
       }
     } catch (const pg::Error& error) {
       const bool is_taken = dynamic_cast<const applier::TakenOver*>(&error) != nullptr;
+      // Who has taken it, the other direction's stream or another process, is theirs to know.
+      if (is_taken && stop.load(std::memory_order_acquire)) {
+        spdlog::info("stopped; meanwhile {}", error.what());
+        return kInterrupted;
+      }
       const auto now =
           AskEpoch(options.deployment, session, is_taken ? kEpochPatience : milliseconds(0), stop);
       if (!now || *now == epoch) throw;
