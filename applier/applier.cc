@@ -47,9 +47,10 @@ Applier::Applier(const pg::ConnInfo& target, const pg::SessionOptions& session,
 void Applier::SetUpSession() {
   // One statement text: a far green is a round trip away, and there are many lanes.
   // The number of array elements is unknown to the planner either way; a plan per execution would
-  // copy every parameter once more.
+  // copy every parameter once more. Arrays are unnested in work_mem, then in temporary files.
   connection_.Exec(fmt::format(
-      "SET synchronous_commit = {}; SET plan_cache_mode = force_generic_plan; SET jit = off{}",
+      "SET synchronous_commit = {}; SET plan_cache_mode = force_generic_plan; SET jit = off;"
+      " SET work_mem = '64MB'{}",
       options_.synchronous_commit ? "on" : "off",
       options_.replica_role ? "; SET session_replication_role = replica" : ""));
   if (!options_.origin.empty()) SetUpOrigin();

@@ -8,9 +8,9 @@
 
 namespace pgteal::applier {
 
-// Puts rows of one table with a key about into the order of green's index on it, so that green
-// finds neighbours after each other: in the index, and often in the table. Any order is correct.
-// Pure.
+// Puts rows of one table about into the order of the key, column by column as the table has them,
+// so that green finds neighbours after each other: in the key's index, and often in the table. Any
+// order is correct. Pure.
 void OrderByKey(const TargetRelation& target, std::vector<const RowEffect*>* rows);
 
 }  // namespace pgteal::applier

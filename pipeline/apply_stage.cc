@@ -11,6 +11,7 @@
 #include "applier/schema.h"
 #include "pg/catalog.h"
 #include "pg/error.h"
+#include "pipeline/beside.h"
 
 namespace pgteal::pipeline {
 namespace {
@@ -30,8 +31,10 @@ constexpr size_t kFarLanes = 8;
 constexpr double kCopySavesMicros = 3.5;
 constexpr double kCopyRoundTrips = 3;
 
-// Of the transactions in all lanes together, whatever their number.
-constexpr size_t kLaneBytes = 64 << 20;
+// In all lanes together, whatever their number: memory of the transactions, before the last one of
+// each batch, and rows, which wait for each other without need the more there are.
+constexpr size_t kLaneBytes = 48 << 20;
+constexpr size_t kLaneRows = 120'000;
 constexpr size_t kBatchBytesMin = 1 << 20;
 
 // The shortest of a few, so that a busy moment does not count.
@@ -112,15 +115,19 @@ void ApplyStage::BuildLanes(std::chrono::microseconds round_trip) {
   for (size_t i = 0; i <= lane_count_; ++i) {
     if (has_origins) lane_options.origin = fmt::format("pgteal_{}_{}", deployment_.name, i);
     if (i == lane_count_) break;
-    appliers.push_back(std::async(std::launch::async, [this, session = session("lane"),
-                                                       lane_options] {
+    appliers.push_back(Beside([this, session = session("lane"), lane_options] {
       return std::make_unique<applier::Applier>(deployment_.target, session, lane_options,
                                                 *catalog_);
     }));
   }
-  for (size_t i = 0; i < lane_count_; ++i) {
-    lanes_.push_back(std::make_unique<Lane>(i, appliers[i].get(), *order_, *progress_,
-                                            ring_->not_empty()));
+  try {
+    for (size_t i = 0; i < lane_count_; ++i) {
+      lanes_.push_back(std::make_unique<Lane>(i, appliers[i].get(), *order_, *progress_,
+                                              ring_->not_empty()));
+    }
+  } catch (...) {
+    supervisor_.interrupt().Raise();  // nobody waits for the others
+    throw;
   }
   BuildEarlyLane(std::move(lane_options));
 }
@@ -158,8 +165,10 @@ std::jthread ApplyStage::StartWorker(std::atomic<size_t>& running,
 void ApplyStage::Start(const std::atomic<bool>& is_behind) {
   BatcherOptions batcher_options = options_.batcher;
   if (is_far_) batcher_options.alone_changes_max = 0;
-  auto& bytes_max = batcher_options.limits.bytes_max;
-  bytes_max = std::clamp(kLaneBytes / lane_count_, kBatchBytesMin, bytes_max);
+  auto& limits = batcher_options.limits;
+  limits.bytes_max =
+      std::min(limits.bytes_max, std::max(kBatchBytesMin, kLaneBytes / lane_count_));
+  limits.rows_max = std::min(limits.rows_max, std::max<size_t>(1, kLaneRows / lane_count_));
   batcher_ =
       std::make_unique<Batcher>(batcher_options, *ring_, *catalog_, lanes_, early_lane_.get(),
                                 *order_, *progress_, wake_producer_, is_behind);

@@ -82,10 +82,10 @@ void BatchBuilder::Rebuild() {
 }
 
 bool BatchBuilder::is_full() const {
-  const size_t rows_max =
-      is_wary_ ? std::min(limits_.rows_wary, limits_.rows_max) : limits_.rows_max;
-  return batch_ && (batch_->is_barrier || folder_->row_count() >= rows_max ||
-                    batch_->memory_bytes >= limits_.bytes_max);
+  if (!batch_) return false;
+  return batch_->is_barrier || folder_->row_count() >= limits_.rows_max ||
+         batch_->memory_bytes >= limits_.bytes_max ||
+         (is_wary_ && batch_->change_count >= limits_.changes_wary);
 }
 
 std::unique_ptr<applier::Batch> BatchBuilder::Take(uint64_t committed) {

@@ -17,8 +17,8 @@ struct BatchLimits {
   // Rows that a batch changes on green: enough that statements and commits cost little a row, that
   // many changes of a row become one and that neighbours of green's index come together.
   size_t rows_max = 60'000;
-  // The same while green refuses batches as a whole, which are then repeated row by row.
-  size_t rows_wary = 10'000;
+  // Changes, while green refuses batches as a whole, which are then repeated change by change.
+  size_t changes_wary = 10'000;
   // Memory of its transactions; times lanes plus ring it bounds the process.
   size_t bytes_max = 16 << 20;
 };

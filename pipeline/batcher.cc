@@ -6,8 +6,8 @@
 namespace pgteal::pipeline {
 namespace {
 
-// After a batch that was repeated row by row so many are small, so that the next one that has to be
-// costs little.
+// After a batch that was repeated change by change so many are small, so that the next one that has
+// to be costs less.
 constexpr uint64_t kWaryBatches = 20;
 // While the intake is not open, what the ring lets through may change without a ring of the bell.
 constexpr std::chrono::milliseconds kLimitedLook{3};

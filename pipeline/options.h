@@ -35,9 +35,10 @@ struct Deployment {
 pg::SessionOptions SessionOptionsFor(const std::string& part, const std::string& deployment,
                                      const pg::Interrupt* interrupt);
 
-// Limits and choices of a stream. Worst-case memory is about
-// ring_bytes_max + lanes x batcher.limits.bytes_max x 3 + one block of a spooled transaction, where
-// bytes_max is less the more lanes there are.
+// Limits and choices of a stream. Worst-case memory is about ring_bytes_max
+// + (lanes + 1) x (batcher.limits.bytes_max + transaction_bytes_max) + what a lane encodes
+// + ReadAheadOptions::buffer_bytes + 16 MiB to find rows in + one block of a spooled transaction,
+// where bytes_max is less the more lanes there are.
 struct StreamOptions {
   size_t lanes = 0;  // 0: two to a near green, more to a far one
   BinaryMode binary = BinaryMode::kAuto;

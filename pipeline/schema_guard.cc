@@ -16,8 +16,6 @@ namespace {
 using std::chrono::seconds;
 
 constexpr seconds kInterval{10};
-// A stream that begins has a backlog, tables to announce and the servers' attention.
-constexpr seconds kFirstLook{5};
 // After a request: a table that is changed often is not looked at all the time.
 constexpr seconds kPause{1};
 // Objects named in one event.
@@ -84,7 +82,7 @@ void SchemaGuard::Stop() {
 }
 
 void SchemaGuard::Run() {
-  auto next = Clock::now() + kFirstLook;
+  auto next = Clock::now();
   auto earliest = next;
   while (!is_stopping_.load(std::memory_order_acquire)) {
     const auto now = Clock::now();
@@ -109,8 +107,16 @@ void SchemaGuard::LookSafely() {
   }
 }
 
-void SchemaGuard::OpenSessions() {
+void SchemaGuard::OpenSoon() {
   if (mode_ == DdlGuard::kOff) return;
+  try {
+    OpenSessions();
+  } catch (const pg::ServerError& error) {
+    spdlog::debug("the schemas' sessions are opened again: {}", error.what());
+  }
+}
+
+void SchemaGuard::OpenSessions() {
   // The last look happens after the interrupt.
   const bool is_last = is_stopping_.load(std::memory_order_acquire);
   const auto session =

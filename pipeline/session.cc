@@ -4,7 +4,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <future>
 #include <utility>
 
 #include "applier/errors.h"
@@ -12,6 +11,7 @@
 #include "pg/catalog.h"
 #include "pg/error.h"
 #include "pg/sqlstate.h"
+#include "pipeline/beside.h"
 #include "pipeline/source_identity.h"
 
 namespace pgteal::pipeline {
@@ -72,11 +72,11 @@ Session::End Session::Run(const std::atomic<bool>& stop, const Watch& watch) {
 
 // All at once: a session is several round trips, and a backend that has to start.
 void Session::Connect() {
-  auto stream = std::async(std::launch::async, [this] {
+  auto stream = Beside([this] {
     return std::make_unique<pg::ReplicationConnection>(deployment_.source,
                                                        SessionOptions("stream"));
   });
-  auto blue = std::async(std::launch::async, [this] {
+  auto blue = Beside([this] {
     blue_ = std::make_unique<pg::Connection>(deployment_.source, SessionOptions("source"));
     stream_options_ = {.slot = deployment_.name,
                        .publication = deployment_.name,
@@ -86,12 +86,19 @@ void Session::Connect() {
                        .messages = true,
                        .origin_none = false};
   });
-  auto guard = std::async(std::launch::async, [this] { guard_.OpenSessions(); });
-  apply_ = std::make_unique<ApplyStage>(deployment_, options_, state_.generation, supervisor_,
-                                        wake_receiver_);
-  stream_ = stream.get();
-  blue.get();
-  guard.get();
+  auto guard = Beside([this] { guard_.OpenSoon(); });
+  try {
+    apply_ = std::make_unique<ApplyStage>(deployment_, options_, state_.generation, supervisor_,
+                                          wake_receiver_);
+    stream_ = stream.get();
+    blue.get();
+    guard.get();
+  } catch (...) {
+    // Nobody waits for the others.
+    supervisor_.interrupt().Raise();
+    guard_.Interrupt();
+    throw;
+  }
 }
 
 // Blue's slot and green's progress must tell one story. Returns the progress.

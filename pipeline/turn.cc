@@ -12,6 +12,7 @@
 #include "pg/catalog.h"
 #include "pg/error.h"
 #include "pg/sqlstate.h"
+#include "pipeline/beside.h"
 #include "pipeline/fence.h"
 #include "pipeline/pooler_pause.h"
 #include "pipeline/way_back.h"
@@ -97,8 +98,7 @@ struct Sides {
 
 std::future<std::unique_ptr<pg::Connection>> ConnectBeside(const pg::ConnInfo& info,
                                                            const pg::SessionOptions& session) {
-  return std::async(std::launch::async,
-                    [&] { return std::make_unique<pg::Connection>(info, session); });
+  return Beside([&] { return std::make_unique<pg::Connection>(info, session); });
 }
 
 // A side that cannot be reached stays empty, unless neither can.

@@ -185,9 +185,9 @@ TEST_F(BatchBuilderTest, ItIsFullByRowsThatGreenWrites) {
 
 TEST_F(BatchBuilderTest, AWaryOneIsFullBefore) {
   const auto table = Table(1);
-  BatchBuilder builder({.rows_max = 4, .rows_wary = 2, .bytes_max = 1 << 20}, mapper_);
+  BatchBuilder builder({.rows_max = 4, .changes_wary = 2, .bytes_max = 1 << 20}, mapper_);
   builder.SetWary(true);
-  for (const char* key : {"1", "2"}) {
+  for (const char* key : {"1", "1"}) {
     EXPECT_FALSE(builder.is_full());
     auto transaction = Updates(*table, {key});
     ASSERT_EQ(builder.Add(transaction), BatchBuilder::Added::kAdded);
