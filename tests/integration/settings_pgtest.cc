@@ -85,6 +85,25 @@ TEST_F(Settings, ThatCutSessionsShort) {
   ExpectAppliedAsRole();
 }
 
+// Arrays are unnested in work_mem or in temporary files, of which this green allows none.
+TEST_F(Settings, ABatchOfManyRowsNeedsNoTemporaryFiles) {
+  constexpr const char* kFill =
+      "INSERT INTO wide SELECT g, repeat('x', 60) FROM generate_series(1, 40000) AS g";
+  ExecBoth("CREATE TABLE wide (id int PRIMARY KEY, v text)");
+  ASSERT_NO_FATAL_FAILURE(ExpectAppliedAsRole());
+  SetOnGreen("temp_file_limit = 0");
+  SetOnGreen("work_mem = '64kB'");
+  blue().Exec(kFill);
+  ASSERT_NO_FATAL_FAILURE(ExpectAppliedAsRole());
+  blue().Exec(
+      "DO $do$ BEGIN FOR i IN 0..39 LOOP"
+      " UPDATE wide SET v = v || i WHERE id BETWEEN i * 1000 AND i * 1000 + 999; COMMIT;"
+      " END LOOP; END $do$");
+  ASSERT_NO_FATAL_FAILURE(ExpectAppliedAsRole());
+  blue().Exec("DELETE FROM wide WHERE id > 100");
+  ExpectAppliedAsRole();
+}
+
 // A pair of its own: it changes blue's settings.
 TEST(SettingsOfBlue, AShortSenderTimeoutSurvivesALockOnGreen) {
   ClusterPair clusters(DefaultVersions(), {{"wal_sender_timeout", "2s"}});
