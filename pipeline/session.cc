@@ -12,6 +12,7 @@
 #include "pg/error.h"
 #include "pg/sqlstate.h"
 #include "pipeline/beside.h"
+#include "pipeline/slot_restart.h"
 #include "pipeline/source_identity.h"
 
 namespace pgteal::pipeline {
@@ -78,6 +79,7 @@ void Session::Connect() {
   });
   auto blue = Beside([this] {
     blue_ = std::make_unique<pg::Connection>(deployment_.source, SessionOptions("source"));
+    MoveRestartLsn(*blue_, deployment_.name);
     stream_options_ = {.slot = deployment_.name,
                        .publication = deployment_.name,
                        .proto_version = 2,

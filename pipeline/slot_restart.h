@@ -1,0 +1,22 @@
+#ifndef PGTEAL_PIPELINE_SLOT_RESTART_H_
+#define PGTEAL_PIPELINE_SLOT_RESTART_H_
+
+#include <string>
+
+#include "pg/connection.h"
+
+namespace pgteal::pipeline {
+
+// Whoever decodes a slot begins at its restart_lsn, which a stream moves only when it comes past a
+// list of running transactions (every 15 seconds, and at checkpoints) and is told of more progress
+// after that. One that ended before it leaves WAL that everybody decodes again, and its large
+// transactions go to blue's disk each time. This lets blue read that WAL once without decoding it
+// (about a gigabyte per second) and find the last such list before confirmed_flush_lsn, which stays
+// as it is. Does nothing for a slot that is near already, that is in use, or that is so far behind
+// that an open transaction is the likely reason. Errors of the server are not the caller's: only
+// time is lost.
+void MoveRestartLsn(pg::Connection& blue, const std::string& slot);
+
+}  // namespace pgteal::pipeline
+
+#endif  // PGTEAL_PIPELINE_SLOT_RESTART_H_
