@@ -50,7 +50,7 @@ class BatchBuilder {
   bool NeedsOwnBatch(const decoder::Transaction& transaction) const;
   void Rebuild();
   void MarkRows(uint64_t committed);
-  uint64_t& LastTouch(uint64_t hash);
+  uint32_t& LastTouch(uint64_t hash);
 
   const BatchLimits limits_;
   applier::TargetResolver resolver_;
@@ -58,12 +58,12 @@ class BatchBuilder {
   std::optional<applier::Folder> folder_;
   uint64_t next_sequence_ = 1;
   bool is_wary_ = false;
-  // Sequence of the last batch that touched a key, by key hash. Two keys sharing a place only make
-  // a row late without need.
+  // Sequence of the last batch that touched a key, by key hash, without its upper half. Two keys
+  // sharing a place only make a row late without need.
   struct Free {
-    void operator()(uint64_t* places) const { std::free(places); }
+    void operator()(uint32_t* places) const { std::free(places); }
   };
-  std::unique_ptr<uint64_t[], Free> last_touch_;
+  std::unique_ptr<uint32_t[], Free> last_touch_;
 };
 
 }  // namespace pgteal::pipeline

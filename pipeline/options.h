@@ -37,7 +37,7 @@ pg::SessionOptions SessionOptionsFor(const std::string& part, const std::string&
 
 // Limits and choices of a stream. Worst-case memory is about ring_bytes_max
 // + (lanes + 1) x (batcher.limits.bytes_max + transaction_bytes_max) + what a lane encodes
-// + ReadAheadOptions::buffer_bytes + 16 MiB to find rows in + one block of a spooled transaction,
+// + ReadAheadOptions::buffer_bytes + 8 MiB to find rows in + one block of a spooled transaction,
 // where bytes_max is less the more lanes there are.
 struct StreamOptions {
   size_t lanes = 0;  // 0: two to a near green, more to a far one
@@ -53,7 +53,8 @@ struct StreamOptions {
   uint64_t spool_bytes_max = 0;            // 0: as much as the file system has
   size_t transaction_bytes_max = 8 << 20;  // a larger one is spooled
   size_t ring_count_max = 1 << 16;
-  size_t ring_bytes_max = 48 << 20;
+  // Every page of it that is filled for the first time is a page fault.
+  size_t ring_bytes_max = 16 << 20;
   BatcherOptions batcher;
   FeedbackOptions feedback;
   // After a stop request the batches in hand get so long to commit.

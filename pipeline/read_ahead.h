@@ -25,9 +25,9 @@ struct ReadAheadOptions {
   // about `result_bytes`, and one behind a call that came to nothing is as large as one may be.
   uint64_t chunk_bytes_min = 8 << 20;
   uint64_t chunk_bytes_max = uint64_t{1} << 30;
-  uint64_t result_bytes = 48 << 20;
+  uint64_t result_bytes = 32 << 20;
   // Of a result, this much is taken in before it is worked on.
-  size_t buffer_bytes = 64 << 20;
+  size_t buffer_bytes = 32 << 20;
   // A slot that has to begin so far back holds an old transaction, whose changes so far would all
   // be in the first result.
   uint64_t restart_distance_max = uint64_t{1} << 30;
