@@ -12,21 +12,25 @@ namespace {
 
 constexpr const char* kIndexesSql = R"(
 SELECT n.nspname, c.relname, t.relname, pg_table_size(t.oid), pg_relation_size(c.oid),
-       c.relkind = 'I',
+       c.relkind = 'I', m.amname IN ('btree', 'hash', 'brin'),
        coalesce(k.conname, ''), coalesce(k.contype::text, ' '), pg_get_indexdef(c.oid),
        CASE WHEN k.condeferrable THEN ' DEFERRABLE' ELSE '' END
          || CASE WHEN k.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END
   FROM pg_index AS i
   JOIN pg_class AS c ON c.oid = i.indexrelid
   JOIN pg_class AS t ON t.oid = i.indrelid
+  JOIN pg_am AS m ON m.oid = c.relam
   JOIN pg_namespace AS n ON n.oid = c.relnamespace
   LEFT JOIN pg_constraint AS k ON k.conindid = c.oid AND k.contype IN ('p', 'u', 'x')
  WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema')";
 
 using Key = std::pair<std::string, std::string>;  // schema, name of a dump item
 
-// The keys are sorted and written, and the whole table is read, which costs less for each byte.
-uint64_t Weight(const SourceIndex& index) { return index.bytes + index.table_bytes / 8; }
+// The keys are sorted and written, and the whole table is read, which costs less for each byte. A
+// value with many keys is taken apart, of which the size of the index tells little.
+uint64_t Weight(const SourceIndex& index) {
+  return index.bytes + index.table_bytes / (index.has_key_per_row ? 8 : 5);
+}
 
 std::string Named(const DumpItem& item) { return item.type + " " + item.name; }
 
@@ -169,10 +173,11 @@ std::vector<SourceIndex> ReadIndexes(pg::Connection& blue) {
     index.table_bytes = rows.IsNull(i, 3) ? 0 : static_cast<uint64_t>(rows.Int(i, 3));
     index.bytes = rows.IsNull(i, 4) ? 0 : static_cast<uint64_t>(rows.Int(i, 4));
     index.is_partitioned = rows.Bool(i, 5);
-    index.constraint = rows.String(i, 6);
-    index.constraint_kind = rows.Text(i, 7).front();
-    index.definition = rows.String(i, 8);
-    index.constraint_attributes = rows.String(i, 9);
+    index.has_key_per_row = rows.Bool(i, 6);
+    index.constraint = rows.String(i, 7);
+    index.constraint_kind = rows.Text(i, 8).front();
+    index.definition = rows.String(i, 9);
+    index.constraint_attributes = rows.String(i, 10);
     indexes.push_back(std::move(index));
   }
   return indexes;

@@ -53,6 +53,25 @@ TEST(PostData, WhatCostsMostIsBuiltFirstAndKnowsItsTable) {
   EXPECT_EQ(plan.builds[0].table, TableKey("public", "narrow"));
 }
 
+// Of 800,000 rows a GIN index of 5 MB took 0.6 s, a key of 18 MB 0.4 s, a text of 47 MB 2.1 s.
+TEST(PostData, AnIndexOfManyKeysPerRowCostsMoreThanItsSizeTells) {
+  auto text = Index("text_i", "t", 468);
+  text.bytes = 47;
+  auto key = Index("key_i", "t", 468);
+  key.bytes = 18;
+  auto words = Index("words_i", "t", 468);
+  words.bytes = 5;
+  words.has_key_per_row = false;
+  const auto plan = PlanPostData(
+      {Item("INDEX", "key_i", "1;\n"), Item("INDEX", "words_i", "2;\n"),
+       Item("INDEX", "text_i", "3;\n")},
+      {key, words, text}, "pgteal");
+  ASSERT_EQ(plan.builds.size(), 3U);
+  EXPECT_EQ(plan.builds[0].what, "INDEX text_i");
+  EXPECT_EQ(plan.builds[1].what, "INDEX words_i");
+  EXPECT_EQ(plan.builds[2].what, "INDEX key_i");
+}
+
 TEST(PostData, ForeignKeysAreAddedFirstAndCheckedLater) {
   const auto plan = PlanPostData(
       {Item("FK CONSTRAINT", "a f",
