@@ -17,9 +17,10 @@ namespace {
 constexpr uint64_t kConfirmBytes = 128 << 20;
 // Twice as much takes blue about as long to decode as green takes to apply the one before.
 constexpr double kGrowthMax = 2;
-// Less is no work for green. The chunk lies in one large transaction then, which is cheapest in one
-// call, or in what is not published.
-constexpr uint64_t kEmptyBytes = 1 << 20;
+// A chunk that came to less is followed by one that may come to this much: most of it was full-page
+// images, of which there are fewer later on, or not published, or of a large transaction that is
+// cheapest in one call.
+constexpr double kSmallResult = 3 << 20;
 // What a chunk's result may take of blue's memory before it goes to a temporary file.
 constexpr const char* kWorkMem = "32MB";
 
@@ -49,6 +50,16 @@ pg::SessionOptions WithWorkMem(pg::SessionOptions session, const pg::Interrupt* 
 }
 
 }  // namespace
+
+uint64_t NextChunkBytes(const ReadAheadOptions& options, uint64_t asked_bytes,
+                        uint64_t result_bytes) {
+  const auto result = static_cast<double>(std::max<uint64_t>(1, result_bytes));
+  const double wanted = std::min(static_cast<double>(options.result_bytes),
+                                 std::max(kGrowthMax * result, kSmallResult));
+  const double next = static_cast<double>(asked_bytes) * wanted / result;
+  const auto most = static_cast<double>(options.chunk_bytes_max);
+  return std::max(options.chunk_bytes_min, static_cast<uint64_t>(std::min(next, most)));
+}
 
 ReadAhead::ReadAhead(const ReadAheadOptions& options, const pg::ConnInfo& source,
                      const pg::SessionOptions& session, const pg::StreamOptions& stream,
@@ -149,7 +160,9 @@ void ReadAhead::TakeRow(std::string_view row) {
 void ReadAhead::EndChunk() {
   chunk_.reset();
   LookAtPosition();
-  SizeNextChunk();
+  spdlog::debug("read ahead to {}: {} bytes of WAL came to {} bytes", position_, asked_bytes_,
+                result_bytes_);
+  chunk_bytes_ = NextChunkBytes(options_, asked_bytes_, result_bytes_);
   if (durable_.value > confirmed_.value + kConfirmBytes) Confirm();
   // How much to ask for depends on whether what is streamed was complete.
   if (!has_streamed_) Ask();
@@ -169,19 +182,6 @@ std::optional<ReadAhead::Message> ReadAhead::Next() {
   cursor_ += kDataField + bytes;
   return Message{.lsn = pg::Lsn{BigEndian(left.substr(kLsnField, 8))},
                  .payload = left.substr(kDataField, bytes)};
-}
-
-// By what this one came to: full-page images are WAL, too, and are not decoded.
-void ReadAhead::SizeNextChunk() {
-  if (result_bytes_ < kEmptyBytes) {
-    chunk_bytes_ = options_.chunk_bytes_max;
-    return;
-  }
-  const double wanted =
-      static_cast<double>(options_.result_bytes) / static_cast<double>(result_bytes_);
-  const double next = static_cast<double>(chunk_bytes_) * std::min(wanted, kGrowthMax);
-  chunk_bytes_ =
-      std::clamp(static_cast<uint64_t>(next), options_.chunk_bytes_min, options_.chunk_bytes_max);
 }
 
 bool ReadAhead::Widen() {

@@ -22,7 +22,7 @@ struct ReadAheadOptions {
   // files, and sends nothing before it is complete: so the first call is small, and none is so much
   // larger than the one before that green would have nothing to do meanwhile. Every call begins
   // again at the slot's restart_lsn: so the later ones are large, as large as makes a result of
-  // about `result_bytes`, and one behind a call that came to nothing is as large as one may be.
+  // about `result_bytes`, and one behind a call that came to next to nothing as large as one may be.
   uint64_t chunk_bytes_min = 8 << 20;
   uint64_t chunk_bytes_max = uint64_t{1} << 30;
   uint64_t result_bytes = 32 << 20;
@@ -32,6 +32,10 @@ struct ReadAheadOptions {
   // be in the first result.
   uint64_t restart_distance_max = uint64_t{1} << 30;
 };
+
+// WAL for the call after one of `asked_bytes` that came to `result_bytes`.
+uint64_t NextChunkBytes(const ReadAheadOptions& options, uint64_t asked_bytes,
+                        uint64_t result_bytes);
 
 // Reads blue's backlog with pg_logical_slot_get_binary_changes() in chunks, from a temporary copy
 // of the slot: cheaper for both sides than START_REPLICATION, which sends every change by itself.
@@ -85,7 +89,6 @@ class ReadAhead {
   void EndChunk();
   void CopySlot();
   void LookAtPosition();
-  void SizeNextChunk();
 
   const ReadAheadOptions options_;
   const pg::StreamOptions stream_;
