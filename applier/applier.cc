@@ -63,9 +63,9 @@ void Applier::SetUpOrigin() {
   try {
     connection_.Exec(
         fmt::format("SELECT CASE WHEN pg_replication_origin_oid({0}) IS NULL"
-                    " THEN pg_replication_origin_create({0}) END",
+                    " THEN pg_replication_origin_create({0}) END;"
+                    " SELECT pg_replication_origin_session_setup({0})",
                     name));
-    connection_.Exec(fmt::format("SELECT pg_replication_origin_session_setup({})", name));
     has_origin_ = true;
   } catch (const pg::ServerError& error) {
     if (connection_.is_broken()) throw;

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "applier/errors.h"
+#include "pg/quote.h"
 
 namespace pgteal::applier {
 namespace {
@@ -78,12 +79,11 @@ Progress TakeOver(pg::Connection& green, const std::string& slot, std::optional<
 }
 
 void FlushProgress(pg::Connection& green, const std::string& slot, uint64_t generation) {
-  green.Exec("SET synchronous_commit = local");
-  green.Exec(
-      "UPDATE pgteal.progress SET updated_at = clock_timestamp() WHERE slot = $1"
-      " AND generation = $2",
-      {slot, std::to_string(generation)});
-  green.Exec("RESET synchronous_commit");
+  // One text is one round trip, and one transaction, of which the setting is a part.
+  green.Exec(fmt::format("SET LOCAL synchronous_commit = local;"
+                         " UPDATE pgteal.progress SET updated_at = clock_timestamp()"
+                         " WHERE slot = {} AND generation = {}",
+                         pg::QuoteLiteral(slot), generation));
 }
 
 size_t SendAdvance(pg::Pipelined& pipelined, StatementCache& statements, const std::string& slot,

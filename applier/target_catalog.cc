@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <utility>
 
 #include "pg/error.h"
 #include "pg/quote.h"
@@ -35,8 +36,8 @@ SELECT c.oid, c.relkind, pg_catalog.row_security_active(c.oid),
                        FROM pg_catalog.pg_partition_tree(c.oid)) AS m(members)
  WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p'))";
 
-// Columns. $1 oid. A domain counts as its base type for equality and spelling. The equality
-// operator is that of the type's default btree (or hash) opclass, because with an empty
+// Columns. $1 schema, $2 name. A domain counts as its base type for equality and spelling. The
+// equality operator is that of the type's default btree (or hash) opclass, because with an empty
 // search_path "=" alone would find the wrong one for types of extensions (citext).
 constexpr const char* kColumnsSql = R"(
 SELECT a.attname, a.atttypid, tn.nspname, t.typname, t.typarray,
@@ -74,10 +75,13 @@ SELECT a.attname, a.atttypid, tn.nspname, t.typname, t.typarray,
                 WHEN b.oid = 'pg_catalog.varchar'::pg_catalog.regtype
                 THEN 'pg_catalog.text'::pg_catalog.regtype END)
         ORDER BY am.amname LIMIT 1) AS e ON true
- WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
+ WHERE a.attrelid = (SELECT c.oid FROM pg_catalog.pg_class AS c
+                      JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+                     WHERE n.nspname = $1 AND c.relname = $2)
+   AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attnum)";
 
-// Unique indexes that every row is in. $1 oid.
+// Unique indexes that every row is in. $1 schema, $2 name.
 constexpr const char* kUniqueSql = R"(
 SELECT i.indisprimary,
        i.indpred IS NULL AND i.indexprs IS NULL AND i.indisvalid, i.indimmediate,
@@ -85,8 +89,17 @@ SELECT i.indisprimary,
           FROM pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY AS k(attnum, n)
           JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
          WHERE k.n <= i.indnkeyatts)
-  FROM pg_catalog.pg_index AS i WHERE i.indrelid = $1 AND i.indisunique
+  FROM pg_catalog.pg_index AS i
+  JOIN pg_catalog.pg_class AS c ON c.oid = i.indrelid
+  JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE n.nspname = $1 AND c.relname = $2 AND i.indisunique
  ORDER BY i.indisprimary DESC, i.indexrelid)";
+
+// Where the copy of a table stands (README, "Schema pgteal"); null when it was not copied by us. $1
+// schema, $2 name.
+constexpr const char* kReadyLsnSql =
+    "SELECT pg_catalog.max(ready_lsn) FROM pgteal.table_state"
+    " WHERE schema_name = $1 AND table_name = $2";
 
 struct UniqueIndex {
   bool is_primary = false;
@@ -291,21 +304,10 @@ void ChooseMode(const pg::Result& table, bool has_other_unique, bool replica_rol
   }
 }
 
-// Where the copy of a table stands (README, "Schema pgteal"); 0 when it was not copied by us.
-pg::Lsn ReadyLsn(pg::Connection& green, const decoder::Relation& source) {
-  if (green.Exec("SELECT pg_catalog.to_regclass('pgteal.table_state')").IsNull(0, 0)) return {};
-  const auto row = green.Exec(
-      "SELECT pg_catalog.max(ready_lsn) FROM pgteal.table_state"
-      " WHERE schema_name = $1 AND table_name = $2",
-      {source.schema, source.name});
-  return row.IsNull(0, 0) ? pg::Lsn{} : row.LsnAt(0, 0);
-}
-
 }  // namespace
 
-TargetCatalog::TargetCatalog(const pg::ConnInfo& target, const pg::SessionOptions& options,
-                             bool replica_role)
-    : connection_(target, options), replica_role_(replica_role) {}
+TargetCatalog::TargetCatalog(std::unique_ptr<pg::Connection> session, bool replica_role)
+    : connection_(std::move(session)), replica_role_(replica_role) {}
 
 std::shared_ptr<const TargetRelation> TargetCatalog::Find(
     const std::shared_ptr<const decoder::Relation>& source) {
@@ -327,8 +329,14 @@ std::shared_ptr<const TargetRelation> TargetCatalog::Read(
   target->schema = source->schema;
   target->name = source->name;
   target->qualified = pg::QuoteQualified(source->schema, source->name);
-  const auto table =
-      connection_.Exec(kTableSql, {source->schema, source->name, replica_role_ ? "t" : "f"});
+  const pg::TextParams name = {source->schema, source->name};
+  // A far green is a round trip away, and there are many tables.
+  const auto facts = connection_->ExecTogether(
+      {{kTableSql, {source->schema, source->name, replica_role_ ? "t" : "f"}},
+       {kColumnsSql, name},
+       {kUniqueSql, name},
+       {kReadyLsnSql, name}});
+  const auto& table = facts[0];
   if (table.is_empty()) {
     throw pg::Refused(fmt::format("table {} is missing on green", target->DisplayName()),
                       "Create the table on green, or leave it out of the publication, then start "
@@ -348,10 +356,9 @@ std::shared_ptr<const TargetRelation> TargetCatalog::Read(
   }
   target->oid = {static_cast<uint32_t>(table.Int(0, 0))};
   target->is_partitioned = table.Text(0, 1) == "p";
-  target->ready_lsn = ReadyLsn(connection_, *source);
-  const pg::TextParams oid = {table.String(0, 0)};
-  MapColumns(connection_.Exec(kColumnsSql, oid), target.get());
-  const auto indexes = ReadUnique(connection_.Exec(kUniqueSql, oid), *source);
+  if (!facts[3].IsNull(0, 0)) target->ready_lsn = facts[3].LsnAt(0, 0);
+  MapColumns(facts[1], target.get());
+  const auto indexes = ReadUnique(facts[2], *source);
   ChooseKey(indexes, target.get());
   ChooseMode(table, KeepOtherUnique(indexes, target.get()), replica_role_, target.get());
   return target;

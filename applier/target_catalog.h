@@ -17,9 +17,9 @@ namespace pgteal::applier {
 // data path (callers keep what they got).
 class TargetCatalog final : public RelationMapper {
  public:
-  // `replica_role`: whether our sessions run with session_replication_role = replica, which decides
-  // which triggers and rules fire.
-  TargetCatalog(const pg::ConnInfo& target, const pg::SessionOptions& options, bool replica_role);
+  // `session`: to green, where schema pgteal is. `replica_role`: whether our sessions run with
+  // session_replication_role = replica, which decides which triggers and rules fire.
+  TargetCatalog(std::unique_ptr<pg::Connection> session, bool replica_role);
 
   std::shared_ptr<const TargetRelation> Find(
       const std::shared_ptr<const decoder::Relation>& source) override;
@@ -32,7 +32,7 @@ class TargetCatalog final : public RelationMapper {
 
   std::mutex mutex_;
   // Protected by mutex_.
-  pg::Connection connection_;
+  const std::unique_ptr<pg::Connection> connection_;
   const bool replica_role_;
   std::unordered_map<const decoder::Relation*, std::shared_ptr<const TargetRelation>> known_;
 };

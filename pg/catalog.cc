@@ -73,8 +73,7 @@ bool MaySetReplicaRole(Connection& connection) {
   // Trying is the only way that is right in every version (superuser before 15, SET privilege
   // since) and on managed services.
   try {
-    connection.Exec("SET session_replication_role = replica");
-    connection.Exec("RESET session_replication_role");
+    connection.Exec("SET session_replication_role = replica; RESET session_replication_role");
     return true;
   } catch (const ServerError& error) {
     if (error.sqlstate() != "42501") throw;

@@ -206,6 +206,39 @@ Result Connection::Exec(const std::string& sql, Deadline deadline) {
 }
 
 Result Connection::Exec(const std::string& sql, const TextParams& params, Deadline deadline) {
+  SendQuery(sql, params);
+  return Await(deadline);
+}
+
+std::vector<Result> Connection::ExecTogether(const std::vector<Query>& queries) {
+  if (PQenterPipelineMode(get()) != 1) ThrowLost();
+  for (const auto& query : queries) SendQuery(query.sql, query.params);
+  if (PQpipelineSync(get()) != 1) ThrowLost();
+  Flush();
+  std::vector<Result> results;
+  Result failed;
+  bool is_query_over = false;
+  while (true) {
+    Result next = NextResult(std::nullopt);
+    if (next.get() == nullptr) {
+      if (std::exchange(is_query_over, true)) ThrowLost();
+      continue;
+    }
+    is_query_over = false;
+    const auto status = PQresultStatus(next.get());
+    if (status == PGRES_PIPELINE_SYNC) break;
+    if (status != PGRES_FATAL_ERROR) {
+      results.push_back(std::move(next));
+    } else if (failed.get() == nullptr) {
+      failed = std::move(next);
+    }
+  }
+  if (PQexitPipelineMode(get()) != 1) ThrowLost();
+  if (failed.get() != nullptr) ThrowIfError(failed);
+  return results;
+}
+
+void Connection::SendQuery(const std::string& sql, const TextParams& params) {
   std::vector<const char*> values;
   values.reserve(params.size());
   for (const auto& param : params) values.push_back(param ? param->c_str() : nullptr);
@@ -213,7 +246,6 @@ Result Connection::Exec(const std::string& sql, const TextParams& params, Deadli
                         nullptr, nullptr, 0) != 1) {
     ThrowLost();
   }
-  return Await(deadline);
 }
 
 Result Connection::Await(Deadline deadline) {

@@ -44,6 +44,13 @@ class Connection {
   // One or more statements without parameters; the last one's result.
   Result Exec(const std::string& sql, Deadline deadline = std::nullopt);
   Result Exec(const std::string& sql, const TextParams& params, Deadline deadline = std::nullopt);
+  struct Query {
+    std::string sql;
+    TextParams params;
+  };
+  // All in one round trip and one transaction; a result each. Throws the first failure, which
+  // undoes the others.
+  std::vector<Result> ExecTogether(const std::vector<Query>& queries);
 
   // For a session that will receive much: libpq reads as much at once as its buffer has room for,
   // 16 KiB, and enlarges it only for a message that does not fit; so one is asked for. The memory
@@ -83,6 +90,7 @@ class Connection {
   void Connect(const ConnInfo& info);
   void SetUpSession(const ConnInfo& info, SessionOptions options);
   Result ReadSettings();
+  void SendQuery(const std::string& sql, const TextParams& params);
   Result Await(Deadline deadline);
   void Cancel() noexcept;
 

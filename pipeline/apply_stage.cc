@@ -65,6 +65,11 @@ ApplyStage::ApplyStage(const Deployment& deployment, const StreamOptions& option
       generation_(generation),
       supervisor_(supervisor),
       wake_producer_(wake_producer),
+      catalog_session_(Beside([&deployment, &supervisor] {
+        return std::make_unique<pg::Connection>(
+            deployment.target,
+            SessionOptionsFor("catalog", deployment.name, &supervisor.interrupt()));
+      })),
       green_(deployment.target,
              SessionOptionsFor("target", deployment.name, &supervisor.interrupt())),
       writers_(deployment.name) {}
@@ -102,8 +107,7 @@ void ApplyStage::BuildLanes(std::chrono::microseconds round_trip) {
   };
   const bool replica_role = pg::MaySetReplicaRole(green_);
   const bool has_origins = options_.origin == OriginMode::kAuto && pg::MayUseOrigins(green_);
-  catalog_ = std::make_unique<applier::TargetCatalog>(deployment_.target, session("catalog"),
-                                                      replica_role);
+  catalog_ = std::make_unique<applier::TargetCatalog>(catalog_session_.get(), replica_role);
   applier::ApplierOptions lane_options{.slot = deployment_.name,
                                        .generation = *generation_,
                                        .synchronous_commit = options_.synchronous_commit,

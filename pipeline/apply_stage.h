@@ -2,6 +2,7 @@
 #define PGTEAL_PIPELINE_APPLY_STAGE_H_
 
 #include <atomic>
+#include <future>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -77,6 +78,7 @@ class ApplyStage {
   std::optional<uint64_t>& generation_;
   Supervisor& supervisor_;
   Doorbell& wake_producer_;
+  std::future<std::unique_ptr<pg::Connection>> catalog_session_;  // until there is a catalog_
   pg::Connection green_;
   std::unique_ptr<applier::TargetCatalog> catalog_;
   std::unique_ptr<Progress> progress_;

@@ -46,9 +46,8 @@ void AddMissingKeys(pg::Connection& blue, pg::Connection& green) {
 
 }  // namespace
 
-LoadState FindLoadState(const Deployment& deployment, const pg::SessionOptions& session) {
-  pg::Connection green(deployment.target, session);
-  const std::string state = DeploymentState(green, deployment.name);
+LoadState FindLoadState(pg::Connection& green, const std::string& deployment) {
+  const std::string state = DeploymentState(green, deployment);
   if (state.empty()) return LoadState::kNone;
   if (state == "schema" || state == "copying" || state == "indexing") return LoadState::kLoading;
   return state == "catching_up" ? LoadState::kCatchingUp : LoadState::kStreaming;

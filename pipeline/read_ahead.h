@@ -22,7 +22,8 @@ struct ReadAheadOptions {
   // files, and sends nothing before it is complete: so the first call is small, and none is so much
   // larger than the one before that green would have nothing to do meanwhile. Every call begins
   // again at the slot's restart_lsn: so the later ones are large, as large as makes a result of
-  // about `result_bytes`, and one behind a call that came to next to nothing as large as one may be.
+  // about `result_bytes`, and one behind a call that came to next to nothing is as large as one
+  // may be.
   uint64_t chunk_bytes_min = 8 << 20;
   uint64_t chunk_bytes_max = uint64_t{1} << 30;
   uint64_t result_bytes = 32 << 20;

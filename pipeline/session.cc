@@ -51,10 +51,7 @@ pg::SessionOptions Session::SessionOptions(const std::string& part) {
 
 Session::End Session::Run(const std::atomic<bool>& stop, const Watch& watch) {
   Connect();
-  const pg::Lsn progress_lsn = CheckSource();
-  guard_.Prepare();
-  StartStream(progress_lsn);
-  StartThreads();
+  Start(CheckSource());
   while (!stop.load(std::memory_order_acquire) && !supervisor_.has_failed() &&
          !receiver_->is_done()) {
     apply_->Tick(receiver_->is_awaiting_flush());
@@ -69,6 +66,20 @@ Session::End Session::Run(const std::atomic<bool>& stop, const Watch& watch) {
   const bool is_done = receiver_->is_done();
   Finish();
   return is_done ? End::kDone : End::kStopped;
+}
+
+// What the guard asks of both sides is nobody else's business.
+void Session::Start(pg::Lsn progress_lsn) {
+  auto guard = Beside([this] { guard_.Prepare(); });
+  try {
+    StartStream(progress_lsn);
+    StartThreads();
+  } catch (...) {
+    guard_.Interrupt();
+    throw;
+  }
+  guard.get();
+  guard_.Start();
 }
 
 // All at once: a session is several round trips, and a backend that has to start.
@@ -225,7 +236,6 @@ void Session::StartThreads() {
   requests_ = std::make_unique<Requests>(apply_->green(), deployment_.name, apply_->intake(),
                                          apply_->progress());
   receiver_thread_ = supervisor_.Start([this] { receiver_->Run(); });
-  guard_.Start();
 }
 
 void Session::LookAround() {

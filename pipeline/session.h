@@ -56,8 +56,9 @@ class Session {
   void Connect();
   pg::Lsn CheckSource();
   void RequireSlotFree();
-  void StartStream(pg::Lsn progress_lsn);
   std::unique_ptr<ReadAhead> BeginReadAhead(pg::Lsn progress_lsn);
+  void Start(pg::Lsn progress_lsn);
+  void StartStream(pg::Lsn progress_lsn);
   void StartThreads();
   void LookAround();
   void LookAtSource();

@@ -165,10 +165,6 @@ bool IsLeft(const TurnRow& row, const std::string& own_attempt) {
 // looks the same: with the locks of both sides no tool is at work.
 Settled SettleWayBack(const Sides& sides, const std::string& deployment) {
   const auto both = {sides.source.get(), sides.target.get()};
-  const auto has_way_back = [&deployment](pg::Connection* side) {
-    return ReadTurn(*side, deployment).has_way_back;
-  };
-  if (std::none_of(both.begin(), both.end(), has_way_back)) return Settled::kNothing;
   for (auto* side : both) {
     if (!LockSettling(*side, deployment) || !TryLock(*side, deployment)) return Settled::kAlive;
   }
@@ -179,10 +175,14 @@ Settled SettleWayBack(const Sides& sides, const std::string& deployment) {
 Settled SettleFound(const Sides& sides, const std::string& deployment,
                     const std::string& own_attempt) {
   const bool is_ours = !own_attempt.empty();
+  bool has_way_back = false;
   for (const bool is_source : {true, false}) {
     pg::Connection* from = is_source ? sides.source.get() : sides.target.get();
     pg::Connection* to = is_source ? sides.target.get() : sides.source.get();
-    if (from == nullptr || !IsLeft(ReadTurn(*from, deployment), own_attempt)) continue;
+    if (from == nullptr) continue;
+    const TurnRow found = ReadTurn(*from, deployment);
+    has_way_back |= found.has_way_back;
+    if (!IsLeft(found, own_attempt)) continue;
     if (!LockSettling(*from, deployment) && !is_ours) return Settled::kAlive;
     const TurnRow left = ReadTurn(*from, deployment);
     if (!IsLeft(left, own_attempt)) continue;
@@ -196,8 +196,9 @@ Settled SettleFound(const Sides& sides, const std::string& deployment,
   if (is_ours && (!sides.source || !sides.target)) {
     throw pg::ConnectionLost("the side that was being closed cannot be reached");
   }
-  if (!is_ours && sides.source && sides.target) return SettleWayBack(sides, deployment);
-  return Settled::kNothing;
+  const bool is_whole = sides.source && sides.target;
+  return has_way_back && !is_ours && is_whole ? SettleWayBack(sides, deployment)
+                                              : Settled::kNothing;
 }
 
 Settled SettleOver(const Sides& sides, const std::string& deployment,
@@ -282,10 +283,11 @@ Settled SettleTurn(const Deployment& deployment, const std::string& own_attempt,
 SettledEpoch SettleAndFindEpoch(const Deployment& deployment, const pg::SessionOptions& session) {
   SettledEpoch result;
   {
-    const Sides sides = Connect(deployment, session);
+    Sides sides = Connect(deployment, session);
     result.settled = SettleOver(sides, deployment.name, "");
     if (result.settled == Settled::kNothing && sides.source && sides.target) {
       result.epoch = EpochOf(sides, deployment.name);
+      result.target = std::move(sides.target);
       return result;
     }
   }

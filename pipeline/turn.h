@@ -2,6 +2,7 @@
 #define PGTEAL_PIPELINE_TURN_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -82,6 +83,8 @@ Settled SettleTurn(const Deployment& deployment, const std::string& own_attempt,
 struct SettledEpoch {
   Settled settled = Settled::kNothing;
   int64_t epoch = 0;
+  // The session in which the target was asked, for whoever has more to ask; may be null.
+  std::unique_ptr<pg::Connection> target;
 };
 // What a dead tool left, if anything, and CurrentEpoch() then.
 SettledEpoch SettleAndFindEpoch(const Deployment& deployment, const pg::SessionOptions& session);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "applier/folder.h"
+#include "applier/schema.h"
 #include "applier/set_writer.h"
 #include "applier/target_catalog.h"
 #include "pg/connection.h"
@@ -27,7 +28,8 @@ class RowStatements : public testing::Test {
   void Table(const std::string& ddl, const std::vector<tests::ColumnSpec>& columns) {
     side_.Exec("DROP TABLE IF EXISTS t; CREATE TABLE t(" + ddl + ")");
     auto source = std::make_shared<decoder::Relation>(*tests::MakeTarget(1, "t", columns)->source);
-    TargetCatalog catalog(info_, {}, true);
+    EnsureSchema(connection_);
+    TargetCatalog catalog(std::make_unique<pg::Connection>(info_, pg::SessionOptions{}), true);
     target_ = catalog.Find(source);
   }
   uint64_t RowsOfUpdate(const tests::Cells& cells) {

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <memory>
+#include <utility>
+
 #include "applier/errors.h"
 #include "pg/error.h"
 #include "pipeline/load_state.h"
@@ -67,10 +70,17 @@ std::optional<int64_t> AskEpoch(const pipeline::Deployment& deployment,
   }
 }
 
+// `green`: a session there that nobody needs any more, or null.
+LoadState FindLoadState(const RunOptions& options, const pg::SessionOptions& session,
+                        std::unique_ptr<pg::Connection> green) {
+  if (!green) green = std::make_unique<pg::Connection>(options.deployment.target, session);
+  return pipeline::FindLoadState(*green, options.deployment.name);
+}
+
 // Everything before the stream. False when it was stopped.
 bool MakeReady(const RunOptions& options, const pg::SessionOptions& session,
-               const std::atomic<bool>& stop) {
-  auto state = pipeline::FindLoadState(options.deployment, session);
+               const std::atomic<bool>& stop, std::unique_ptr<pg::Connection> green) {
+  auto state = FindLoadState(options, session, std::move(green));
   const bool is_copy = options.load.mode != pipeline::CopyMode::kNone;
   if (state == LoadState::kLoading && !is_copy) {
     throw pg::Refused("green is only half loaded",
@@ -89,7 +99,7 @@ bool MakeReady(const RunOptions& options, const pg::SessionOptions& session,
                     is_copy && state == LoadState::kNone ? "is to be copied" : "has begun already");
   if (state == LoadState::kNone || state == LoadState::kLoading || !options.load.reload.empty()) {
     if (!RunLoad(options, stop)) return false;
-    state = pipeline::FindLoadState(options.deployment, session);
+    state = FindLoadState(options, session, nullptr);
   }
   if (state != LoadState::kCatchingUp) return true;
   auto catch_up = options.stream;
@@ -106,7 +116,7 @@ int Run(const RunOptions& options, const std::atomic<bool>& stop, const pg::Inte
   const pg::SessionOptions session{.application_name = "pgteal " + options.deployment.name,
                                    .interrupt = &interrupt};
   // A living switchover drains through us: that one is left alone.
-  const auto found = pipeline::SettleAndFindEpoch(options.deployment, session);
+  auto found = pipeline::SettleAndFindEpoch(options.deployment, session);
   if (found.settled == pipeline::Settled::kUndone) {
     spdlog::warn("an unfinished switchover was undone");
   }
@@ -124,7 +134,7 @@ int Run(const RunOptions& options, const std::atomic<bool>& stop, const pg::Inte
         return kDone;
       }
       if (is_back) spdlog::info("green takes the writes: streaming back to blue");
-      if ((is_back || MakeReady(oriented, session, stop)) &&
+      if ((is_back || MakeReady(oriented, session, stop, std::move(found.target))) &&
           RunStream(oriented, oriented.stream, stop) == pipeline::Session::End::kDone) {
         spdlog::info("done: {} holds everything up to the chosen position",
                      is_back ? "blue" : "green");
