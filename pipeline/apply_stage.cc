@@ -49,6 +49,17 @@ std::chrono::microseconds RoundTrip(pg::Connection& green) {
   return shortest;
 }
 
+// Whoever connects beside it is not waited for when it fails.
+pg::Connection OpenTarget(const Deployment& deployment, Supervisor& supervisor) {
+  try {
+    return {deployment.target,
+            SessionOptionsFor("target", deployment.name, &supervisor.interrupt())};
+  } catch (...) {
+    supervisor.interrupt().Raise();
+    throw;
+  }
+}
+
 size_t CopyRowsMin(std::chrono::microseconds round_trip) {
   if (round_trip < kFar) return applier::kCopyRowsMin;
   const double rows = static_cast<double>(round_trip.count()) * kCopyRoundTrips / kCopySavesMicros;
@@ -70,8 +81,7 @@ ApplyStage::ApplyStage(const Deployment& deployment, const StreamOptions& option
             deployment.target,
             SessionOptionsFor("catalog", deployment.name, &supervisor.interrupt()));
       })),
-      green_(deployment.target,
-             SessionOptionsFor("target", deployment.name, &supervisor.interrupt())),
+      green_(OpenTarget(deployment, supervisor)),
       writers_(deployment.name) {}
 
 ApplyStage::~ApplyStage() { Stop(); }

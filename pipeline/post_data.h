@@ -19,7 +19,7 @@ struct SourceIndex {
   uint64_t table_bytes = 0;
   uint64_t bytes = 0;                 // of the index itself
   bool is_partitioned = false;        // the index of a partitioned table: nothing to build
-  bool has_key_per_row = true;        // a btree, say; a GIN index has many, or parts of one
+  bool has_key_per_row = true;        // a btree, say; not GIN, which has many
   std::string constraint;             // the constraint it serves, or empty
   char constraint_kind = ' ';         // p, u, x
   std::string definition;             // CREATE [UNIQUE] INDEX …

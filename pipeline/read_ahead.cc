@@ -9,6 +9,7 @@
 #include "decoder/pgoutput.h"
 #include "pg/error.h"
 #include "pg/quote.h"
+#include "pipeline/slot_restart.h"
 
 namespace pgteal::pipeline {
 namespace {
@@ -160,8 +161,8 @@ void ReadAhead::TakeRow(std::string_view row) {
 void ReadAhead::EndChunk() {
   chunk_.reset();
   LookAtPosition();
-  spdlog::debug("read ahead to {}: {} bytes of WAL came to {} bytes", position_, asked_bytes_,
-                result_bytes_);
+  spdlog::debug("read ahead to {}: at most {} bytes of WAL came to {} bytes", position_,
+                asked_bytes_, result_bytes_);
   chunk_bytes_ = NextChunkBytes(options_, asked_bytes_, result_bytes_);
   if (durable_.value > confirmed_.value + kConfirmBytes) Confirm();
   // How much to ask for depends on whether what is streamed was complete.
@@ -192,6 +193,7 @@ bool ReadAhead::Widen() {
 
 void ReadAhead::Confirm() {
   if (durable_ <= confirmed_ || is_asked_ || chunk_) return;
+  if (!MayAdvanceSlots(blue_->server_version())) return;
   blue_->Exec("SELECT pg_replication_slot_advance($1, $2)", {stream_.slot, durable_.ToString()});
   confirmed_ = durable_;
 }

@@ -51,7 +51,10 @@ pg::SessionOptions Session::SessionOptions(const std::string& part) {
 
 Session::End Session::Run(const std::atomic<bool>& stop, const Watch& watch) {
   Connect();
-  Start(CheckSource());
+  const pg::Lsn progress_lsn = CheckSource();
+  guard_.Prepare();
+  StartStream(progress_lsn);
+  StartThreads();
   while (!stop.load(std::memory_order_acquire) && !supervisor_.has_failed() &&
          !receiver_->is_done()) {
     apply_->Tick(receiver_->is_awaiting_flush());
@@ -68,20 +71,6 @@ Session::End Session::Run(const std::atomic<bool>& stop, const Watch& watch) {
   return is_done ? End::kDone : End::kStopped;
 }
 
-// What the guard asks of both sides is nobody else's business.
-void Session::Start(pg::Lsn progress_lsn) {
-  auto guard = Beside([this] { guard_.Prepare(); });
-  try {
-    StartStream(progress_lsn);
-    StartThreads();
-  } catch (...) {
-    guard_.Interrupt();
-    throw;
-  }
-  guard.get();
-  guard_.Start();
-}
-
 // All at once: a session is several round trips, and a backend that has to start.
 void Session::Connect() {
   auto stream = Beside([this] {
@@ -90,7 +79,6 @@ void Session::Connect() {
   });
   auto blue = Beside([this] {
     blue_ = std::make_unique<pg::Connection>(deployment_.source, SessionOptions("source"));
-    MoveRestartLsn(*blue_, deployment_.name);
     stream_options_ = {.slot = deployment_.name,
                        .publication = deployment_.name,
                        .proto_version = 2,
@@ -172,6 +160,7 @@ void Session::RequireSlotFree() {
 
 void Session::StartStream(pg::Lsn progress_lsn) {
   RequireSlotFree();
+  if (!std::exchange(state_.is_restart_moved, true)) MoveRestartLsn(*blue_, deployment_.name);
   read_ahead_ = BeginReadAhead(progress_lsn);
   if (!read_ahead_) stream_->StartReplication(stream_options_, progress_lsn);
   spdlog::info("{} slot={} lsn={} binary={}", read_ahead_ ? "reading ahead" : "streaming",
@@ -236,6 +225,7 @@ void Session::StartThreads() {
   requests_ = std::make_unique<Requests>(apply_->green(), deployment_.name, apply_->intake(),
                                          apply_->progress());
   receiver_thread_ = supervisor_.Start([this] { receiver_->Run(); });
+  guard_.Start();
 }
 
 void Session::LookAround() {

@@ -31,6 +31,7 @@ struct SessionView {
 struct SessionState {
   std::optional<uint64_t> generation;  // ours, once we have taken over
   bool use_binary = true;              // false after BinaryRefused
+  bool is_restart_moved = false;       // of the slot, or tried once
   pg::Lsn until_lsn;                   // resolved once, so that a reconnect does not move it
 };
 
@@ -56,9 +57,8 @@ class Session {
   void Connect();
   pg::Lsn CheckSource();
   void RequireSlotFree();
-  std::unique_ptr<ReadAhead> BeginReadAhead(pg::Lsn progress_lsn);
-  void Start(pg::Lsn progress_lsn);
   void StartStream(pg::Lsn progress_lsn);
+  std::unique_ptr<ReadAhead> BeginReadAhead(pg::Lsn progress_lsn);
   void StartThreads();
   void LookAround();
   void LookAtSource();

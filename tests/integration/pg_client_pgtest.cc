@@ -197,6 +197,40 @@ TEST_F(PgClient, AFailureNamesItsStatementAndNothingAfterItIsDone) {
   EXPECT_EQ(connection.Exec("SELECT 1").Int(0, 0), 1);
 }
 
+TEST_F(PgClient, WhatIsAskedTogetherIsAnsweredInOrder) {
+  auto client = Connect();
+  const auto answers = client.ExecTogether(
+      {{"SELECT $1::text", {"one"}}, {"SELECT 2 WHERE false", {}}, {"SELECT $1::text", {{}}}});
+  ASSERT_EQ(answers.size(), 3U);
+  EXPECT_EQ(answers[0].String(0, 0), "one");
+  EXPECT_TRUE(answers[1].is_empty());
+  EXPECT_TRUE(answers[2].IsNull(0, 0));
+}
+
+TEST_F(PgClient, OneFailureUndoesWhatWasAskedTogetherAndTheSessionGoesOn) {
+  side_.Exec("DROP TABLE IF EXISTS together; CREATE TABLE together(a int)");
+  auto client = Connect();
+  try {
+    client.ExecTogether({{"INSERT INTO together VALUES (1)", {}},
+                         {"SELECT 1 / $1::int", {"0"}},
+                         {"INSERT INTO together VALUES (2)", {}}});
+    FAIL() << "a division by zero went unnoticed";
+  } catch (const ServerError& error) {
+    EXPECT_EQ(error.sqlstate(), "22012");
+  }
+  EXPECT_EQ(client.Exec("SELECT count(*) FROM together").Int(0, 0), 0);
+}
+
+TEST_F(PgClient, ALostSessionIsNoticedByWhoAsksTogether) {
+  auto client = Connect();
+  EXPECT_THROW(
+      client.ExecTogether({{"SELECT 1", {}},
+                           {"SELECT pg_terminate_backend(pg_backend_pid())", {}},
+                           {"SELECT 2", {}}}),
+      Error);
+  EXPECT_TRUE(client.is_broken());
+}
+
 TEST_F(PgClient, ParametersArriveAsTheyAre) {
   auto connection = Connect();
   Pipelined pipelined(connection);

@@ -106,10 +106,15 @@ TEST_F(ReadAheadTest, EndsAtAnLsnExactlyAndMovesTheSlot) {
 // Else every later run would have blue decode the old backlog once more.
 TEST_F(ReadAheadTest, ARunLetsBlueForgetWhatTheOneBeforeHasRead) {
   ASSERT_NO_FATAL_FAILURE(Bootstrap());
-  blue().Exec("INSERT INTO t(id, v) SELECT g, repeat('v', 2000) FROM generate_series(1, 10000) g");
-  db_.clusters().blue().Connect().Exec("CHECKPOINT");
-  ASSERT_NO_FATAL_FAILURE(Apply({"--read-ahead", "on"}));
-  ASSERT_GT(BytesToDecodeAgain(), 16 << 20) << "the stream moved it: no test";
+  // Blue lists its running transactions when it likes, too: then the stream has moved it.
+  for (int i = 0; i < 5 && BytesToDecodeAgain() <= 16 << 20; ++i) {
+    blue().Exec("INSERT INTO t(id, v) SELECT g, repeat('v', 2000) FROM generate_series(" +
+                std::to_string(100000 * i + 100001) + ", " + std::to_string(100000 * i + 112000) +
+                ") AS g");
+    db_.clusters().blue().Connect().Exec("CHECKPOINT");
+    ASSERT_NO_FATAL_FAILURE(Apply({"--read-ahead", "on"}));
+  }
+  ASSERT_GT(BytesToDecodeAgain(), 16 << 20);
   Write(20001, 10);
   ASSERT_NO_FATAL_FAILURE(Apply({"--read-ahead", "on"}));
   ExpectLogNames({"slot pgteal stood at restart_lsn"});

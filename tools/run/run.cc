@@ -125,6 +125,8 @@ int Run(const RunOptions& options, const std::atomic<bool>& stop, const pg::Inte
     RunOptions oriented = options;
     oriented.deployment = pipeline::Oriented(options.deployment, epoch);
     const bool is_back = epoch % 2 == 1;
+    auto green = std::move(found.target);
+    if (is_back) green.reset();
     try {
       if (epoch > 0 && !pipeline::IsArmed(oriented.deployment, session)) {
         spdlog::info(
@@ -134,7 +136,7 @@ int Run(const RunOptions& options, const std::atomic<bool>& stop, const pg::Inte
         return kDone;
       }
       if (is_back) spdlog::info("green takes the writes: streaming back to blue");
-      if ((is_back || MakeReady(oriented, session, stop, std::move(found.target))) &&
+      if ((is_back || MakeReady(oriented, session, stop, std::move(green))) &&
           RunStream(oriented, oriented.stream, stop) == pipeline::Session::End::kDone) {
         spdlog::info("done: {} holds everything up to the chosen position",
                      is_back ? "blue" : "green");
