@@ -211,14 +211,14 @@ TEST_F(PgClient, OneFailureUndoesWhatWasAskedTogetherAndTheSessionGoesOn) {
   side_.Exec("DROP TABLE IF EXISTS together; CREATE TABLE together(a int)");
   auto client = Connect();
   try {
-    client.ExecTogether({{"INSERT INTO together VALUES (1)", {}},
+    client.ExecTogether({{"INSERT INTO public.together VALUES (1)", {}},
                          {"SELECT 1 / $1::int", {"0"}},
-                         {"INSERT INTO together VALUES (2)", {}}});
+                         {"INSERT INTO public.together VALUES (2)", {}}});
     FAIL() << "a division by zero went unnoticed";
   } catch (const ServerError& error) {
     EXPECT_EQ(error.sqlstate(), "22012");
   }
-  EXPECT_EQ(client.Exec("SELECT count(*) FROM together").Int(0, 0), 0);
+  EXPECT_EQ(client.Exec("SELECT count(*) FROM public.together").Int(0, 0), 0);
 }
 
 TEST_F(PgClient, ALostSessionIsNoticedByWhoAsksTogether) {
