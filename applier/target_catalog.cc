@@ -330,8 +330,9 @@ std::shared_ptr<const TargetRelation> TargetCatalog::Read(
   target->name = source->name;
   target->qualified = pg::QuoteQualified(source->schema, source->name);
   const pg::TextParams name = {source->schema, source->name};
-  // A far green is a round trip away, and there are many tables. Every fact is found by name, as rows
-  // are written by name: a table that takes the name later, or at this very moment, is not noticed.
+  // A far green is a round trip away, and there are many tables. Every fact is found by name, as
+  // rows are written by name: a table that takes the name later, or at this very moment, is not
+  // noticed.
   const auto facts = connection_->ExecTogether(
       {{kTableSql, {source->schema, source->name, replica_role_ ? "t" : "f"}},
        {kColumnsSql, name},
