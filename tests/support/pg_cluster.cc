@@ -53,6 +53,8 @@ Settings Defaults() {
   return {{"listen_addresses", "127.0.0.1"},
           {"wal_level", "logical"},
           {"fsync", "off"},
+          // Goes with the data folder: a server that is killed leaves the segments of the others.
+          {"dynamic_shared_memory_type", "mmap"},
           {"full_page_writes", "off"},
           {"shared_buffers", "64MB"},
           {"max_wal_senders", "20"},
