@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "applier/errors.h"
@@ -16,12 +17,22 @@ namespace {
 
 // What a binary COPY gets for rows of another shape: the table has been altered on green.
 constexpr std::string_view kProtocolViolation = "08P01";
+constexpr const char* kCommitSql = "COMMIT";
 constexpr const char* kPositionsSql =
     "SELECT pg_current_wal_insert_lsn()::text || ' ' || pg_current_wal_flush_lsn()::text";
 
 ChangeOrigin OriginOf(const Batch& batch) {
   const auto& last = *batch.transactions.back();
   return {.xid = last.xid, .end_lsn = last.end_lsn};
+}
+
+// Net row effects in one piece, too few rows for a COPY.
+bool IsSmall(const Batch& batch) {
+  const auto& segments = batch.plan.segments;
+  return !batch.is_barrier && segments.size() == 1 && segments.front().rows.size() < kCopyRowsMin &&
+         segments.front().exact.empty() && !segments.front().truncate &&
+         std::none_of(batch.transactions.begin(), batch.transactions.end(),
+                      [](const auto& transaction) { return transaction->source != nullptr; });
 }
 
 pg::Lsn ParseLsn(std::string_view text) {
@@ -44,28 +55,44 @@ Applier::Applier(const pg::ConnInfo& target, const pg::SessionOptions& session,
   SetUpSession();
 }
 
+// One statement text: a far green is a round trip away, and there are many lanes.
 void Applier::SetUpSession() {
-  // One statement text: a far green is a round trip away, and there are many lanes.
   // The number of array elements is unknown to the planner either way; a plan per execution would
   // copy every parameter once more. Arrays are unnested in work_mem, then in temporary files.
-  connection_.Exec(fmt::format(
+  const std::string settings = fmt::format(
       "SET synchronous_commit = {}; SET plan_cache_mode = force_generic_plan; SET jit = off;"
       " SET work_mem = '64MB'{}",
       options_.synchronous_commit ? "on" : "off",
-      options_.replica_role ? "; SET session_replication_role = replica" : ""));
-  if (!options_.origin.empty()) SetUpOrigin();
+      options_.replica_role ? "; SET session_replication_role = replica" : "");
+  if (options_.origin.empty()) {
+    connection_.Exec(settings);
+    return;
+  }
+  try {
+    connection_.Exec(settings + "; " + OriginSql());
+    has_origin_ = true;
+  } catch (const pg::ServerError& error) {
+    if (connection_.is_broken()) throw;
+    spdlog::debug("a replication origin is tried again: {}", error.what());
+    connection_.Exec(settings);
+  }
 }
 
-// A tag only: without one (all of green's origins are in use, say) the stream is as correct, and a
-// reverse stream could not tell our commits apart.
-void Applier::SetUpOrigin() {
-  const std::string name = pg::QuoteLiteral(options_.origin);
+std::string Applier::OriginSql() const {
+  return fmt::format(
+      "SELECT CASE WHEN pg_replication_origin_oid({0}) IS NULL"
+      " THEN pg_replication_origin_create({0}) END;"
+      " SELECT pg_replication_origin_session_setup({0})",
+      pg::QuoteLiteral(options_.origin));
+}
+
+// The origin is a tag only: without one (all of green's origins are in use, say) the stream is as
+// correct, and a reverse stream could not tell our commits apart.
+void Applier::Own(uint64_t generation) {
+  generation_ = generation;
+  if (has_origin_ || options_.origin.empty()) return;
   try {
-    connection_.Exec(
-        fmt::format("SELECT CASE WHEN pg_replication_origin_oid({0}) IS NULL"
-                    " THEN pg_replication_origin_create({0}) END;"
-                    " SELECT pg_replication_origin_session_setup({0})",
-                    name));
+    connection_.Exec(OriginSql());
     has_origin_ = true;
   } catch (const pg::ServerError& error) {
     if (connection_.is_broken()) throw;
@@ -74,6 +101,7 @@ void Applier::SetUpOrigin() {
 }
 
 Applied Applier::Apply(Batch& batch, Turn& turn) {
+  if (turn.HasCome(batch.sequence) && IsSmall(batch)) return ApplySmall(batch);
   bool is_exact = false;
   Attempt early = Attempt::kRepeat;
   if (!batch.is_barrier) {
@@ -106,6 +134,30 @@ Applied Applier::Apply(Batch& batch, Turn& turn) {
     is_exact = late == Attempt::kGoExact;
   }
   return ApplyInTurn(batch, is_exact);
+}
+
+Applied Applier::ApplySmall(Batch& batch) {
+  Applied applied;
+  const Attempt attempt = Try([&] { return WriteAndCommit(batch, &applied); }, false);
+  if (attempt == Attempt::kDone) return applied;
+  return ApplyInTurn(batch, attempt == Attempt::kGoExact);
+}
+
+// Green goes on with the progress row while the counts of the rows come back, and finds the COMMIT
+// when it is through.
+bool Applier::WriteAndCommit(const Batch& batch, Applied* applied) {
+  const Segment& segment = batch.plan.segments.front();
+  Begin();
+  set_writer_.Write(segment, Part::kEarly);
+  set_writer_.Write(segment, Part::kLate);
+  pipelined_.RequestAnswers();
+  const size_t advance = SendProgress(batch);
+  if (!set_writer_.AwaitRows()) {
+    pipelined_.Finish();  // throws when it was more than a count
+    return false;
+  }
+  FinishCommit(advance, applied);
+  return true;
 }
 
 bool Applier::WriteEarly(decoder::EarlyTransaction& early,
@@ -222,7 +274,12 @@ Applier::Attempt Applier::Try(Work work, bool is_exact) {
   }
 }
 
-void Applier::Begin() { pipelined_.SendSql("BEGIN"); }
+// Parsed once.
+size_t Applier::SendFixed(const char* sql) {
+  return pipelined_.SendPrepared(statements_.Prepare(pipelined_, sql, {}), {});
+}
+
+void Applier::Begin() { SendFixed("BEGIN"); }
 
 bool Applier::WriteFolded(const Batch& batch, bool with_early) {
   const ChangeOrigin origin = OriginOf(batch);
@@ -304,12 +361,22 @@ void Applier::WriteExactBlock(const decoder::ChangeBlock& block, const ChangeOri
 }
 
 void Applier::Commit(const Batch& batch, Applied* applied) {
+  FinishCommit(SendProgress(batch), applied);
+}
+
+// Returns the index of the progress row's statement.
+size_t Applier::SendProgress(const Batch& batch) {
   const size_t advance =
-      SendAdvance(pipelined_, statements_, options_.slot, options_.generation, has_origin_, batch);
+      SendAdvance(pipelined_, statements_, options_.slot, generation_, has_origin_, batch);
   // Prepared before the COMMIT: behind it only the question itself may fail.
-  const auto& positions_name = statements_.Prepare(pipelined_, kPositionsSql, {});
-  pipelined_.SendSql("COMMIT");
-  const size_t position = pipelined_.SendPrepared(positions_name, {});
+  statements_.Prepare(pipelined_, kPositionsSql, {});
+  statements_.Prepare(pipelined_, kCommitSql, {});
+  return advance;
+}
+
+void Applier::FinishCommit(size_t advance, Applied* applied) {
+  const size_t commit = SendFixed(kCommitSql);
+  const size_t position = SendFixed(kPositionsSql);
   try {
     const std::string positions = pipelined_.Finish()[position].first_value.value_or("");
     const auto space = positions.find(' ');
@@ -322,7 +389,7 @@ void Applier::Commit(const Batch& batch, Applied* applied) {
                       "Let that one run, or stop it and start this one again.");
     }
     // The COMMIT went through and only the question behind it failed: ask again elsewhere.
-    if (failure.index() == position) throw pg::CommitInDoubt("green answered no WAL position");
+    if (failure.index() > commit) throw pg::CommitInDoubt("green answered no WAL position");
     throw;
   } catch (const pg::ConnectionLost& lost) {
     throw pg::CommitInDoubt(fmt::format("commit in doubt: {}", lost.what()));

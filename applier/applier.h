@@ -16,7 +16,6 @@ namespace pgteal::applier {
 
 struct ApplierOptions {
   std::string slot;
-  uint64_t generation = 0;
   // Off: a commit is confirmed to blue only once green's WAL flush position has passed it.
   bool synchronous_commit = false;
   bool replica_role = true;  // SET session_replication_role = replica
@@ -47,6 +46,10 @@ class Applier {
   Applier(const pg::ConnInfo& target, const pg::SessionOptions& session,
           const ApplierOptions& options, RelationMapper& mapper);
 
+  // Before the first batch, once the progress row has this generation and whoever had it before has
+  // no session left.
+  void Own(uint64_t generation);
+
   // Early: a transaction of blue before it has committed there. Writes its changes as they come
   // into a transaction that stays open. `await_applied` returns once everything that ends at or
   // before an LSN is on green, or throws Interrupted. True when all of it is there and blue has
@@ -71,8 +74,9 @@ class Applier {
   // Runs `work`, turning what green says into the next attempt. Rolls back unless kDone.
   template <typename Work>
   Attempt Try(Work work, bool is_exact);
+  size_t SendFixed(const char* sql);
   void SetUpSession();
-  void SetUpOrigin();
+  std::string OriginSql() const;
   void Begin();
   bool WriteFolded(const Batch& batch, bool with_early);
   bool WriteSegment(const Segment& segment, bool with_early, const ChangeOrigin& origin);
@@ -80,11 +84,16 @@ class Applier {
   bool WriteEarlyBlock(const decoder::ChangeBlock& block, const ChangeOrigin& origin);
   void WriteExact(Batch& batch);
   void WriteExactBlock(const decoder::ChangeBlock& block, const ChangeOrigin& origin);
+  Applied ApplySmall(Batch& batch);
+  bool WriteAndCommit(const Batch& batch, Applied* applied);
+  size_t SendProgress(const Batch& batch);
+  void FinishCommit(size_t advance, Applied* applied);
   void Commit(const Batch& batch, Applied* applied);
   void RollBack();
   Applied ApplyInTurn(Batch& batch, bool is_exact);
 
   const ApplierOptions options_;
+  uint64_t generation_ = 0;
   bool has_origin_ = false;
   pg::Connection connection_;
   pg::Pipelined pipelined_;

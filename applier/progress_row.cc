@@ -63,14 +63,14 @@ void InsertProgress(pg::Connection& green, const std::string& slot, pg::Lsn end_
 
 Progress TakeOver(pg::Connection& green, const std::string& slot, std::optional<uint64_t> expected,
                   int lock_timeout_ms) {
-  green.Exec(fmt::format("SET lock_timeout = {}", lock_timeout_ms));
   const std::string only =
       expected ? fmt::format(" AND generation = {}", *expected) : std::string();
-  const auto row =
-      green.Exec("UPDATE pgteal.progress SET generation = generation + 1 WHERE slot = $1" + only +
-                     " RETURNING " + kProgressColumns,
-                 {slot});
-  green.Exec("SET lock_timeout = 0");
+  const auto results = green.ExecTogether(
+      {{fmt::format("SET LOCAL lock_timeout = {}", lock_timeout_ms), {}},
+       {"UPDATE pgteal.progress SET generation = generation + 1 WHERE slot = $1" + only +
+            " RETURNING " + kProgressColumns,
+        {slot}}});
+  const auto& row = results[1];
   if (row.is_empty()) {
     throw TakenOver(fmt::format("another process has taken over slot {}", slot),
                     "Let that one run, or stop it and start this one again.");

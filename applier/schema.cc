@@ -91,15 +91,19 @@ bool HasSchema(pg::Connection& green) {
   return !green.Exec("SELECT FROM pg_class WHERE oid = to_regclass('pgteal.event')").is_empty();
 }
 
-void EnsureSchema(pg::Connection& green) {
-  // A schema that an older pgteal made gets what it lacks.
+bool IsSchemaLacking(pg::Connection& green) {
+  // A schema that an older pgteal made lacks some.
   const auto lacking = green.Exec(
       "SELECT bool_or(to_regclass('pgteal.' || name) IS NULL) FROM unnest('{deployment, progress,"
       " table_state, conflict, event, turn, fence, replica_identity, schema_baseline, "
       "request}'::text[]) AS name"
       " UNION ALL SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attname = 'written_at'"
       " AND attrelid = to_regclass('pgteal.progress'))");
-  if (lacking.Bool(0, 0) || lacking.Bool(1, 0)) green.Exec(kSchemaSql);
+  return lacking.Bool(0, 0) || lacking.Bool(1, 0);
+}
+
+void EnsureSchema(pg::Connection& green) {
+  if (IsSchemaLacking(green)) green.Exec(kSchemaSql);
 }
 
 void RecordEvent(pg::Connection& green, const std::string& deployment, const std::string& kind,

@@ -7,6 +7,8 @@
 
 namespace pgteal::applier {
 
+// Whether EnsureSchema() has anything to do.
+bool IsSchemaLacking(pg::Connection& green);
 // Creates schema pgteal and its tables on green where they are missing (README, "Schema pgteal").
 void EnsureSchema(pg::Connection& green);
 bool HasSchema(pg::Connection& green);

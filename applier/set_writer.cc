@@ -1,5 +1,6 @@
 #include "applier/set_writer.h"
 
+#include <algorithm>
 #include <map>
 
 #include "applier/row_order.h"
@@ -175,11 +176,21 @@ void SetWriter::Copy(const TargetRelation& target, const Rows& rows, bool is_bin
 }
 
 bool SetWriter::Settle() {
-  const auto& answers = pipelined_.Finish();
-  bool is_matched = true;
-  for (const auto& expected : expected_) {
-    is_matched &= answers[expected.index].affected_rows == expected.rows;
-  }
+  const bool is_matched = IsMatched(pipelined_.Finish());
+  expected_.clear();
+  return is_matched;
+}
+
+bool SetWriter::IsMatched(const std::vector<pg::Answer>& answers) const {
+  return std::all_of(expected_.begin(), expected_.end(), [&answers](const Expected& expected) {
+    return expected.index < answers.size() &&
+           answers[expected.index].affected_rows == expected.rows;
+  });
+}
+
+bool SetWriter::AwaitRows() {
+  if (expected_.empty()) return true;
+  const bool is_matched = IsMatched(pipelined_.Await(expected_.back().index + 1));
   expected_.clear();
   return is_matched;
 }

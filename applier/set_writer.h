@@ -33,6 +33,9 @@ class SetWriter {
   // Waits for all answers. False if a statement touched another number of rows than it should: the
   // caller rolls back and repeats row by row, which finds the row.
   [[nodiscard]] bool Finish();
+  // The same for rows too few for a COPY, of which pg::Pipelined::RequestAnswers() has been told:
+  // what was sent after them is not waited for. Also false when one of the statements failed.
+  [[nodiscard]] bool AwaitRows();
   // Drops what is expected, after a rollback.
   void Reset();
 
@@ -53,6 +56,7 @@ class SetWriter {
                const Rows& rows, bool from_key);
   void Copy(const TargetRelation& target, const Rows& rows, bool is_binary);
   bool Settle();
+  bool IsMatched(const std::vector<pg::Answer>& answers) const;
 
   pg::Connection& connection_;
   pg::Pipelined& pipelined_;

@@ -14,6 +14,8 @@ class Turn {
   };
 
   virtual ~Turn() = default;
+  // Whether Await() would return kMine at once.
+  [[nodiscard]] virtual bool HasCome(uint64_t sequence) const = 0;
   // Blocks. Throws pg::Interrupted when the session ends.
   [[nodiscard]] virtual Outcome Await(uint64_t sequence) = 0;
 };

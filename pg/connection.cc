@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <strings.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -249,6 +250,7 @@ void Connection::SendQuery(const std::string& sql, const TextParams& params) {
 }
 
 Result Connection::Await(Deadline deadline) {
+  const auto sent_at = Clock::now();
   Flush();
   Result last;
   Result failed;
@@ -268,6 +270,9 @@ Result Connection::Await(Deadline deadline) {
   }
   if (failed.get() != nullptr) ThrowIfError(failed);
   if (last.get() == nullptr) ThrowLost();
+  shortest_answer_ =
+      std::min(shortest_answer_,
+               std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - sent_at));
   return last;
 }
 

@@ -57,6 +57,9 @@ class Connection {
   // stays with the connection.
   void EnlargeInputBuffer();
 
+  // The shortest time that a statement of Exec() has taken so far, round trip and work together.
+  std::chrono::microseconds shortest_answer() const { return shortest_answer_; }
+
   int server_version() const;  // 150004, as server_version_num
   int backend_pid() const;
   bool in_transaction() const;
@@ -97,6 +100,7 @@ class Connection {
   std::unique_ptr<pg_conn, Finish> connection_;
   const Interrupt* interrupt_;
   std::string description_;
+  std::chrono::microseconds shortest_answer_ = std::chrono::microseconds::max();
 };
 
 }  // namespace pgteal::pg

@@ -85,6 +85,23 @@ void Pipelined::Flush() {
   Pump();
 }
 
+void Pipelined::RequestAnswers() {
+  if (is_open_ && PQsendFlushRequest(connection_.get()) != 1) connection_.ThrowLost();
+}
+
+const std::vector<Answer>& Pipelined::Await(size_t count) {
+  Pump();
+  while (answers_.size() < count && !failure_) {
+    if (PQisBusy(connection_.get()) == 1) {
+      connection_.Wait(false, std::nullopt);
+      if (PQconsumeInput(connection_.get()) != 1) connection_.ThrowLost();
+    } else {
+      CollectOne();
+    }
+  }
+  return answers_;
+}
+
 void Pipelined::Pump() {
   connection_.Flush();
   unflushed_bytes_ = 0;

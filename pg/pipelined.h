@@ -71,6 +71,11 @@ class Pipelined {
 
   // Puts what is buffered on the wire and asks the server to answer, without waiting for it.
   void Flush();
+  // Asks the server to answer what has been sent so far before it goes on; leaves with what follows.
+  void RequestAnswers();
+  // Waits for the answers of the first `count` statements since the last Finish(), for which
+  // RequestAnswers() has asked. Fewer when one has failed: Finish() throws that.
+  const std::vector<Answer>& Await(size_t count);
   // Waits for all answers. Throws StatementFailed for the first failure after draining the rest, so
   // that the connection stays usable (inside its failed transaction).
   // The answers are valid until the next Send… call.

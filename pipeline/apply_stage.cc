@@ -24,6 +24,9 @@ constexpr milliseconds kStall{300};
 constexpr int kZombieWaitMs = 5000;
 // Green counts as far from this round trip on. Lanes hide it, and small COPYs are not worth it.
 constexpr std::chrono::microseconds kFar{1000};
+// No busy moment of a near server takes so long several times.
+constexpr std::chrono::microseconds kSurelyFar{4000};
+constexpr int kAskedAtMost = 3;
 constexpr size_t kNearLanes = 2;
 constexpr size_t kFarLanes = 8;
 // What COPY saves a row, against arrays (283k against 139k rows/s on one connection), and the round
@@ -36,18 +39,6 @@ constexpr double kCopyRoundTrips = 3;
 constexpr size_t kLaneBytes = 48 << 20;
 constexpr size_t kLaneRows = 120'000;
 constexpr size_t kBatchBytesMin = 1 << 20;
-
-// The shortest of a few, so that a busy moment does not count.
-std::chrono::microseconds RoundTrip(pg::Connection& green) {
-  auto shortest = std::chrono::microseconds::max();
-  for (int i = 0; i < 3; ++i) {
-    const auto start = Clock::now();
-    green.Exec("SELECT 1");
-    shortest = std::min(
-        shortest, std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start));
-  }
-  return shortest;
-}
 
 // Whoever connects beside it is not waited for when it fails.
 pg::Connection OpenTarget(const Deployment& deployment, Supervisor& supervisor) {
@@ -76,83 +67,116 @@ ApplyStage::ApplyStage(const Deployment& deployment, const StreamOptions& option
       generation_(generation),
       supervisor_(supervisor),
       wake_producer_(wake_producer),
-      catalog_session_(Beside([&deployment, &supervisor] {
-        return std::make_unique<pg::Connection>(
-            deployment.target,
-            SessionOptionsFor("catalog", deployment.name, &supervisor.interrupt()));
+      opened_(Beside([&deployment, &options, &supervisor] {
+        return OpenCatalog(deployment, options, supervisor.interrupt());
       })),
       green_(OpenTarget(deployment, supervisor)),
       writers_(deployment.name) {}
 
 ApplyStage::~ApplyStage() { Stop(); }
 
+ApplyStage::Opened ApplyStage::OpenCatalog(const Deployment& deployment,
+                                           const StreamOptions& options,
+                                           const pg::Interrupt& interrupt) {
+  auto session = std::make_unique<pg::Connection>(
+      deployment.target, SessionOptionsFor("catalog", deployment.name, &interrupt));
+  const bool replica_role = pg::MaySetReplicaRole(*session);
+  const bool has_origins = options.origin == OriginMode::kAuto && pg::MayUseOrigins(*session);
+  const bool lacks_schema = applier::IsSchemaLacking(*session);
+  return {.session = std::move(session),
+          .replica_role = replica_role,
+          .has_origins = has_origins,
+          .lacks_schema = lacks_schema};
+}
+
+void ApplyStage::OpenLanes() {
+  MeasureDistance();
+  auto opened = opened_.get();
+  replica_role_ = opened.replica_role;
+  has_origins_ = opened.has_origins;
+  lacks_schema_ = opened.lacks_schema;
+  catalog_ = std::make_unique<applier::TargetCatalog>(std::move(opened.session), replica_role_);
+  for (size_t i = 0; i < lane_count_; ++i) {
+    appliers_.push_back(Beside([this, i] { return OpenLane(i); }));
+  }
+}
+
+// A busy moment does not count: asked again unless the answers so far are of a far server's kind,
+// and once even then.
+void ApplyStage::MeasureDistance() {
+  for (int i = 0; i < kAskedAtMost && green_.shortest_answer() >= kFar; ++i) {
+    green_.Exec("SELECT 1");
+    if (green_.shortest_answer() >= kSurelyFar) break;
+  }
+  round_trip_ = green_.shortest_answer();
+  is_far_ = round_trip_ >= kFar;
+  lane_count_ = options_.lanes != 0 ? options_.lanes : is_far_ ? kFarLanes : kNearLanes;
+  spdlog::debug("round trip to green {} us, lanes {}", round_trip_.count(), lane_count_);
+}
+
 pg::Lsn ApplyStage::TakeOver() {
+  if (lane_count_ == 0) OpenLanes();
   EndZombies();
-  applier::EnsureSchema(green_);  // an older pgteal may have made it
+  if (lacks_schema_) applier::EnsureSchema(green_);  // an older pgteal may have made it
   const auto row = applier::TakeOver(green_, deployment_.name, generation_, 6 * kZombieWaitMs);
   generation_ = row.generation;
   progress_ = std::make_unique<Progress>(row.end_lsn, wake_producer_, row.commit_time);
   ring_ = std::make_unique<Transactions>(options_.ring_count_max, options_.ring_bytes_max);
-  const auto round_trip = RoundTrip(green_);
-  is_far_ = round_trip >= kFar;
-  lane_count_ = options_.lanes != 0 ? options_.lanes : is_far_ ? kFarLanes : kNearLanes;
-  spdlog::debug("round trip to green {} us, lanes {}", round_trip.count(), lane_count_);
   order_ = std::make_unique<CommitOrder>(lane_count_ + 1, supervisor_.interrupt());
-  BuildLanes(round_trip);
+  BuildLanes();
   return row.end_lsn;
 }
 
-// Whoever still holds a lane's transaction has lost blue's slot to us: it is a zombie.
+// Whoever still holds a lane's transaction has lost blue's slot to us: it is a zombie. Our own
+// lanes began after this session.
 void ApplyStage::EndZombies() {
   green_.Exec(
-      "SELECT pg_terminate_backend(pid, $2::bigint) FROM pg_stat_activity WHERE application_name = "
-      "$1 AND usename = current_user AND pid <> pg_backend_pid()",
+      "SELECT pg_terminate_backend(a.pid, $2::bigint)"
+      " FROM pg_stat_activity AS a JOIN pg_stat_activity AS own ON own.pid = pg_backend_pid()"
+      " WHERE a.application_name = $1 AND a.usename = current_user"
+      " AND a.backend_start < own.backend_start",
       {SessionOptionsFor("lane", deployment_.name, nullptr).application_name,
        std::to_string(kZombieWaitMs)});
 }
 
-void ApplyStage::BuildLanes(std::chrono::microseconds round_trip) {
-  const auto session = [this](const std::string& part) {
-    return SessionOptionsFor(part, deployment_.name, &supervisor_.interrupt());
-  };
-  const bool replica_role = pg::MaySetReplicaRole(green_);
-  const bool has_origins = options_.origin == OriginMode::kAuto && pg::MayUseOrigins(green_);
-  catalog_ = std::make_unique<applier::TargetCatalog>(catalog_session_.get(), replica_role);
-  applier::ApplierOptions lane_options{.slot = deployment_.name,
-                                       .generation = *generation_,
-                                       .synchronous_commit = options_.synchronous_commit,
-                                       .replica_role = replica_role,
-                                       .origin = "",
-                                       .on_conflict = options_.on_conflict,
-                                       .copy_rows_min = CopyRowsMin(round_trip)};
-  std::vector<std::future<std::unique_ptr<applier::Applier>>> appliers;
-  for (size_t i = 0; i <= lane_count_; ++i) {
-    if (has_origins) lane_options.origin = fmt::format("pgteal_{}_{}", deployment_.name, i);
-    if (i == lane_count_) break;
-    appliers.push_back(Beside([this, session = session("lane"), lane_options] {
-      return std::make_unique<applier::Applier>(deployment_.target, session, lane_options,
-                                                *catalog_);
-    }));
-  }
+applier::ApplierOptions ApplyStage::LaneOptions(size_t index) const {
+  return {.slot = deployment_.name,
+          .synchronous_commit = options_.synchronous_commit,
+          .replica_role = replica_role_,
+          .origin = has_origins_ ? fmt::format("pgteal_{}_{}", deployment_.name, index) : "",
+          .on_conflict = options_.on_conflict,
+          .copy_rows_min = CopyRowsMin(round_trip_)};
+}
+
+std::unique_ptr<applier::Applier> ApplyStage::OpenLane(size_t index) {
+  return std::make_unique<applier::Applier>(
+      deployment_.target, SessionOptionsFor("lane", deployment_.name, &supervisor_.interrupt()),
+      LaneOptions(index), *catalog_);
+}
+
+void ApplyStage::BuildLanes() {
   try {
     for (size_t i = 0; i < lane_count_; ++i) {
-      lanes_.push_back(std::make_unique<Lane>(i, appliers[i].get(), *order_, *progress_,
-                                              ring_->not_empty()));
+      auto applier = appliers_[i].get();
+      applier->Own(*generation_);
+      lanes_.push_back(
+          std::make_unique<Lane>(i, std::move(applier), *order_, *progress_, ring_->not_empty()));
     }
   } catch (...) {
     supervisor_.interrupt().Raise();  // nobody waits for the others
     throw;
   }
-  BuildEarlyLane(std::move(lane_options));
+  appliers_.clear();
+  BuildEarlyLane();
 }
 
 // Triggers and foreign keys that fire may look at rows that others change meanwhile.
-void ApplyStage::BuildEarlyLane(applier::ApplierOptions options) {
-  if (!options.replica_role) return;
-  auto connect = [this, options = std::move(options)] {
-    return std::make_unique<applier::Applier>(
-        deployment_.target, SessionOptionsFor("lane", deployment_.name, &supervisor_.interrupt()),
-        options, *catalog_);
+void ApplyStage::BuildEarlyLane() {
+  if (!replica_role_) return;
+  auto connect = [this] {
+    auto applier = OpenLane(lane_count_);
+    applier->Own(*generation_);
+    return applier;
   };
   early_lane_ = std::make_unique<EarlyLane>(lane_count_, std::move(connect), *order_, *progress_,
                                             ring_->not_empty());
@@ -207,10 +231,10 @@ void ApplyStage::LaneFailed() noexcept {
 
 void ApplyStage::Tick(bool flushes) {
   try {
+    if (flushes) FlushGreen();
     PollFlush();
     ResolveStall();
     if (early_lane_) early_lane_->LookForWaiters(green_);
-    if (flushes) FlushGreen();
     writers_.Look(green_);
   } catch (const pg::Interrupted&) {
     // A lane failed while green was asked. Its error is what ends the session.

@@ -35,6 +35,8 @@ class ApplyStage {
   ApplyStage& operator=(const ApplyStage&) = delete;
 
   pg::Connection& green() { return green_; }
+  // Has the lanes connect, beside whatever follows, once it is likely that green becomes ours.
+  void OpenLanes();
   // Makes green ours, ends what a former process left there, and builds ring and lanes. Returns
   // where to resume. Throws TakenOver and what connecting throws.
   pg::Lsn TakeOver();
@@ -60,9 +62,22 @@ class ApplyStage {
   void Stop();
 
  private:
+  // A session for the catalog, and what its role may do on green.
+  struct Opened {
+    std::unique_ptr<pg::Connection> session;
+    bool replica_role;
+    bool has_origins;
+    bool lacks_schema;
+  };
+
+  static Opened OpenCatalog(const Deployment& deployment, const StreamOptions& options,
+                            const pg::Interrupt& interrupt);
+  applier::ApplierOptions LaneOptions(size_t index) const;
+  std::unique_ptr<applier::Applier> OpenLane(size_t index);
   void EndZombies();
-  void BuildLanes(std::chrono::microseconds round_trip);
-  void BuildEarlyLane(applier::ApplierOptions options);
+  void MeasureDistance();
+  void BuildLanes();
+  void BuildEarlyLane();
   std::jthread StartWorker(std::atomic<size_t>& running, const std::function<void()>& run,
                            const std::function<void()>& on_failure);
   void LaneFailed() noexcept;
@@ -78,12 +93,17 @@ class ApplyStage {
   std::optional<uint64_t>& generation_;
   Supervisor& supervisor_;
   Doorbell& wake_producer_;
-  std::future<std::unique_ptr<pg::Connection>> catalog_session_;  // until there is a catalog_
+  std::future<Opened> opened_;  // until the lanes are
   pg::Connection green_;
   std::unique_ptr<applier::TargetCatalog> catalog_;
   std::unique_ptr<Progress> progress_;
-  size_t lane_count_ = 0;
+  bool replica_role_ = false;
+  bool has_origins_ = false;
+  bool lacks_schema_ = false;
+  std::chrono::microseconds round_trip_{};
+  size_t lane_count_ = 0;  // zero before OpenLanes()
   bool is_far_ = false;
+  std::vector<std::future<std::unique_ptr<applier::Applier>>> appliers_;  // until there are lanes_
   std::unique_ptr<Transactions> ring_;
   std::unique_ptr<CommitOrder> order_;
   std::vector<std::unique_ptr<Lane>> lanes_;

@@ -46,6 +46,7 @@ class CommitOrder {
 class LaneTurn : public applier::Turn {
  public:
   LaneTurn(CommitOrder& order, size_t lane) : order_(order), lane_(lane) {}
+  bool HasCome(uint64_t sequence) const override { return order_.committed() + 1 == sequence; }
   Outcome Await(uint64_t sequence) override { return order_.Await(lane_, sequence); }
 
  private:

@@ -46,8 +46,7 @@ void AddMissingKeys(pg::Connection& blue, pg::Connection& green) {
 
 }  // namespace
 
-LoadState FindLoadState(pg::Connection& green, const std::string& deployment) {
-  const std::string state = DeploymentState(green, deployment);
+LoadState LoadStateOf(const std::string& state) {
   if (state.empty()) return LoadState::kNone;
   if (state == "schema" || state == "copying" || state == "indexing") return LoadState::kLoading;
   return state == "catching_up" ? LoadState::kCatchingUp : LoadState::kStreaming;

@@ -17,7 +17,8 @@ enum class LoadState : uint8_t {
                 // them
   kStreaming,
 };
-LoadState FindLoadState(pg::Connection& green, const std::string& deployment);
+// From pgteal.deployment.state, empty when there is no row.
+LoadState LoadStateOf(const std::string& deployment_state);
 // The latest snapshot of a load: what the stream has to reach while kCatchingUp.
 pg::Lsn CatchUpGoal(const Deployment& deployment, const pg::SessionOptions& session);
 // Once it is reached: checks the foreign keys that blue has checked, then kStreaming.

@@ -23,20 +23,26 @@ std::string PoolerPauseDetail(const PoolerPause& pause) {
 
 std::optional<PoolerPause> LastPoolerPause(pg::Connection& side, const std::string& deployment) {
   if (!applier::HasSchema(side)) return std::nullopt;
-  const auto last = side.Exec(kLastSql, {deployment, kPoolerPaused, kPoolerResumed});
+  const auto query = LastPoolerPauseQuery(deployment);
+  return LastPoolerPauseFrom(side.Exec(query.sql, query.params));
+}
+
+pg::Connection::Query LastPoolerPauseQuery(const std::string& deployment) {
+  return {kLastSql, {deployment, kPoolerPaused, kPoolerResumed}};
+}
+
+std::optional<PoolerPause> LastPoolerPauseFrom(const pg::Result& last) {
   if (last.is_empty() || last.Text(0, 0) != kPoolerPaused) return std::nullopt;
   return PoolerPause{.database = last.String(0, 1), .epoch = last.Int(0, 2)};
 }
 
-void WarnOfPoolerPause(pg::Connection& side, const std::string& deployment) {
-  const auto pause = LastPoolerPause(side, deployment);
-  if (!pause) return;
+void WarnOfPoolerPause(const PoolerPause& pause) {
   spdlog::warn(
       "PgBouncer may still keep the clients of {} waiting: a switchover was killed behind its "
       "PAUSE. `pgteal switchover` or `rollback` with --pgbouncer (--dry-run will do) points it at "
       "the side that is open and lets them go on; by hand: point its entry there, RELOAD, RESUME "
       "{}",
-      pause->database, pg::QuoteIdentifier(pause->database));
+      pause.database, pg::QuoteIdentifier(pause.database));
 }
 
 }  // namespace pgteal::pipeline

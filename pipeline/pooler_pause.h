@@ -24,8 +24,11 @@ std::string PoolerPauseDetail(const PoolerPause& pause);
 
 // The last pause that `side` has on record, unless it has its end, too.
 std::optional<PoolerPause> LastPoolerPause(pg::Connection& side, const std::string& deployment);
-// Says in the log how a pause is ended, if `side` has one on record.
-void WarnOfPoolerPause(pg::Connection& side, const std::string& deployment);
+// The same for whoever has more to ask at once and knows that the side has our schema.
+pg::Connection::Query LastPoolerPauseQuery(const std::string& deployment);
+std::optional<PoolerPause> LastPoolerPauseFrom(const pg::Result& last);
+// Says in the log how a pause is ended.
+void WarnOfPoolerPause(const PoolerPause& pause);
 
 }  // namespace pgteal::pipeline
 

@@ -1,7 +1,5 @@
 #include "pipeline/schema_baseline.h"
 
-#include "applier/schema.h"
-
 namespace pgteal::pipeline {
 namespace {
 
@@ -47,7 +45,6 @@ bool IsKnown(const SchemaBaseline& baseline, const SchemaDifference& difference)
 }
 
 std::optional<SchemaBaseline> ReadBaseline(pg::Connection& green, const std::string& deployment) {
-  if (!applier::HasSchema(green)) return std::nullopt;
   const auto rows = green.Exec(
       "SELECT kind, object, definition FROM pgteal.schema_baseline WHERE deployment = $1",
       {deployment});

@@ -52,14 +52,17 @@ pg::SessionOptions Session::SessionOptions(const std::string& part) {
 Session::End Session::Run(const std::atomic<bool>& stop, const Watch& watch) {
   Connect();
   const pg::Lsn progress_lsn = CheckSource();
+  // Before the stream: DDL behind its start is news.
   guard_.Prepare();
   StartStream(progress_lsn);
   StartThreads();
   while (!stop.load(std::memory_order_acquire) && !supervisor_.has_failed() &&
          !receiver_->is_done()) {
-    apply_->Tick(receiver_->is_awaiting_flush());
+    const bool is_ending = receiver_->is_awaiting_flush();
+    apply_->Tick(is_ending);
     LookAtSchema();
-    LookAround();
+    // What it asks takes longer than the end, when green is far.
+    if (!is_ending) LookAround();
     watch({.progress = apply_->progress(),
            .source_lsn = source_lsn_,
            .ring_bytes = apply_->ring().bytes(),
@@ -142,6 +145,8 @@ pg::Lsn Session::CheckSource() {
   if (options_.until_caught_up && !state_.until_lsn.is_valid()) {
     state_.until_lsn = identity.flush_lsn;
   }
+  // Nobody streams: it is likely that green becomes ours.
+  if (!slot->is_active) apply_->OpenLanes();
   return progress->end_lsn;
 }
 

@@ -62,7 +62,15 @@ void SetAllReady(pg::Connection& green, const std::string& name) {
 
 std::string DeploymentState(pg::Connection& green, const std::string& name) {
   if (!applier::HasSchema(green)) return "";
-  const auto row = green.Exec("SELECT state FROM pgteal.deployment WHERE name = $1", {name});
+  const auto query = DeploymentStateQuery(name);
+  return DeploymentStateFrom(green.Exec(query.sql, query.params));
+}
+
+pg::Connection::Query DeploymentStateQuery(const std::string& name) {
+  return {"SELECT state FROM pgteal.deployment WHERE name = $1", {name}};
+}
+
+std::string DeploymentStateFrom(const pg::Result& row) {
   return row.is_empty() ? "" : row.String(0, 0);
 }
 

@@ -40,6 +40,9 @@ void SetAllReady(pg::Connection& green, const std::string& name);
 
 // pgteal.deployment.state: schema, copying, indexing, streaming.
 std::string DeploymentState(pg::Connection& green, const std::string& name);  // empty: none
+// The same for whoever has more to ask at once and knows that green has our schema.
+pg::Connection::Query DeploymentStateQuery(const std::string& name);
+std::string DeploymentStateFrom(const pg::Result& row);
 void SetDeploymentState(pg::Connection& green, const std::string& name, const std::string& state);
 
 }  // namespace pgteal::pipeline

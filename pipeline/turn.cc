@@ -15,6 +15,7 @@
 #include "pipeline/beside.h"
 #include "pipeline/fence.h"
 #include "pipeline/pooler_pause.h"
+#include "pipeline/table_state.h"
 #include "pipeline/way_back.h"
 
 namespace pgteal::pipeline {
@@ -91,21 +92,73 @@ void Finish(pg::Connection& from, const std::string& deployment, int64_t epoch) 
       {deployment, std::to_string(epoch)});
 }
 
-struct Sides {
-  std::unique_ptr<pg::Connection> source;
-  std::unique_ptr<pg::Connection> target;
+// One that cannot be reached has no session.
+struct Side {
+  std::unique_ptr<pg::Connection> session;
+  // What it had on record when we connected.
+  TurnRow turn;
+  std::optional<PoolerPause> pooler_pause;
+  std::string deployment_state;
 };
 
-std::future<std::unique_ptr<pg::Connection>> ConnectBeside(const pg::ConnInfo& info,
-                                                           const pg::SessionOptions& session) {
-  return Beside([&] { return std::make_unique<pg::Connection>(info, session); });
+struct Sides {
+  Side source;
+  Side target;
+};
+
+pg::Connection::Query TurnQuery(const std::string& deployment) {
+  return {
+      "SELECT epoch, attempt, phase, way_back IS NOT NULL FROM pgteal.turn WHERE deployment = $1",
+      {deployment}};
+}
+
+TurnRow TurnFrom(const pg::Result& row) {
+  if (row.is_empty()) return {};
+  return {.epoch = row.Int(0, 0),
+          .attempt = row.String(0, 1),
+          .phase = row.String(0, 2),
+          .has_way_back = row.Bool(0, 3)};
+}
+
+// All at once: a far side is a round trip away.
+void ReadRecord(const std::string& deployment, Side* side) {
+  if (!applier::HasSchema(*side->session)) return;
+  const auto rows = side->session->ExecTogether(
+      {TurnQuery(deployment), DeploymentStateQuery(deployment), LastPoolerPauseQuery(deployment)});
+  side->turn = TurnFrom(rows[0]);
+  side->deployment_state = DeploymentStateFrom(rows[1]);
+  side->pooler_pause = LastPoolerPauseFrom(rows[2]);
+}
+
+// What of a pause cannot be read must not keep a closed side closed.
+void ReadMost(const std::string& deployment, Side* side, const pg::ServerError& error) {
+  if (side->session->is_broken()) throw;
+  side->turn = ReadTurn(*side->session, deployment);
+  side->deployment_state = DeploymentState(*side->session, deployment);
+  spdlog::warn("whether PgBouncer is paused could not be read: {}", error.what());
+}
+
+std::future<Side> ConnectBeside(const pg::ConnInfo& info, const std::string& deployment,
+                                const pg::SessionOptions& session) {
+  return Beside([&] {
+    Side side{.session = std::make_unique<pg::Connection>(info, session),
+              .turn = {},
+              .pooler_pause = {},
+              .deployment_state = {}};
+    try {
+      ReadRecord(deployment, &side);
+    } catch (const pg::ServerError& error) {
+      ReadMost(deployment, &side, error);
+    }
+    return side;
+  });
 }
 
 // A side that cannot be reached stays empty, unless neither can.
 Sides Connect(const Deployment& deployment, const pg::SessionOptions& session) {
   Sides sides;
-  auto source = ConnectBeside(deployment.source, session);
-  auto target = ConnectBeside(deployment.target, session);
+  auto source = ConnectBeside(deployment.source, deployment.name, session);
+  auto target = ConnectBeside(deployment.target, deployment.name, session);
   try {
     sides.source = source.get();
   } catch (const pg::ConnectionLost& error) {
@@ -114,23 +167,16 @@ Sides Connect(const Deployment& deployment, const pg::SessionOptions& session) {
   try {
     sides.target = target.get();
   } catch (const pg::ConnectionLost& error) {
-    if (!sides.source) throw;
+    if (!sides.source.session) throw;
     spdlog::debug("settling without {}: {}", deployment.target.Describe(), error.what());
   }
   return sides;
 }
 
-// Green has it on record; a stream that runs back knows green as its source. What cannot be read
-// must not keep a closed side closed.
-void WarnOfPoolerPause(const Sides& sides, const std::string& deployment) {
-  for (auto* side : {sides.source.get(), sides.target.get()}) {
-    if (side == nullptr) continue;
-    try {
-      pipeline::WarnOfPoolerPause(*side, deployment);
-    } catch (const pg::ServerError& error) {
-      if (side->is_broken()) throw;
-      spdlog::warn("whether PgBouncer is paused could not be read: {}", error.what());
-    }
+// Green has it on record; a stream that runs back knows green as its source.
+void WarnOfPoolerPauses(const Sides& sides) {
+  for (const auto* side : {&sides.source, &sides.target}) {
+    if (side->pooler_pause) WarnOfPoolerPause(*side->pooler_pause);
   }
 }
 
@@ -164,7 +210,7 @@ bool IsLeft(const TurnRow& row, const std::string& own_attempt) {
 // The way back of an attempt that was undone while its side was away. One that a tool has just made
 // looks the same: with the locks of both sides no tool is at work.
 Settled SettleWayBack(const Sides& sides, const std::string& deployment) {
-  const auto both = {sides.source.get(), sides.target.get()};
+  const auto both = {sides.source.session.get(), sides.target.session.get()};
   for (auto* side : both) {
     if (!LockSettling(*side, deployment) || !TryLock(*side, deployment)) return Settled::kAlive;
   }
@@ -177,26 +223,26 @@ Settled SettleFound(const Sides& sides, const std::string& deployment,
   const bool is_ours = !own_attempt.empty();
   bool has_way_back = false;
   for (const bool is_source : {true, false}) {
-    pg::Connection* from = is_source ? sides.source.get() : sides.target.get();
-    pg::Connection* to = is_source ? sides.target.get() : sides.source.get();
+    const Side& closing = is_source ? sides.source : sides.target;
+    pg::Connection* from = closing.session.get();
+    pg::Connection* to = is_source ? sides.target.session.get() : sides.source.session.get();
     if (from == nullptr) continue;
-    const TurnRow found = ReadTurn(*from, deployment);
-    has_way_back |= found.has_way_back;
-    if (!IsLeft(found, own_attempt)) continue;
+    has_way_back |= closing.turn.has_way_back;
+    if (!IsLeft(closing.turn, own_attempt)) continue;
     if (!LockSettling(*from, deployment) && !is_ours) return Settled::kAlive;
     const TurnRow left = ReadTurn(*from, deployment);
     if (!IsLeft(left, own_attempt)) continue;
     if (!is_ours && !TryLock(*from, deployment)) return Settled::kAlive;
     // First, because settling ends the walsender of the stream that may be watching, and with its
     // session this one.
-    if (!is_ours) WarnOfPoolerPause(sides, deployment);
+    if (!is_ours) WarnOfPoolerPauses(sides);
     return Settle(*from, to, deployment, left);
   }
   // The row that says how far the attempt was is on the side that is missing.
-  if (is_ours && (!sides.source || !sides.target)) {
+  const bool is_whole = sides.source.session && sides.target.session;
+  if (is_ours && !is_whole) {
     throw pg::ConnectionLost("the side that was being closed cannot be reached");
   }
-  const bool is_whole = sides.source && sides.target;
   return has_way_back && !is_ours && is_whole ? SettleWayBack(sides, deployment)
                                               : Settled::kNothing;
 }
@@ -204,33 +250,26 @@ Settled SettleFound(const Sides& sides, const std::string& deployment,
 Settled SettleOver(const Sides& sides, const std::string& deployment,
                    const std::string& own_attempt) {
   const Settled settled = SettleFound(sides, deployment, own_attempt);
-  if (own_attempt.empty() && settled == Settled::kNothing) WarnOfPoolerPause(sides, deployment);
+  if (own_attempt.empty() && settled == Settled::kNothing) WarnOfPoolerPauses(sides);
   return settled;
 }
 
-int64_t EpochOf(const Sides& sides, const std::string& deployment) {
-  return std::max(ReadTurn(*sides.source, deployment).epoch,
-                  ReadTurn(*sides.target, deployment).epoch);
+int64_t EpochOf(const Sides& sides) {
+  return std::max(sides.source.turn.epoch, sides.target.turn.epoch);
 }
 
 }  // namespace
 
 TurnRow ReadTurn(pg::Connection& side, const std::string& deployment) {
   if (!applier::HasSchema(side)) return {};
-  const auto row = side.Exec(
-      "SELECT epoch, attempt, phase, way_back IS NOT NULL FROM pgteal.turn WHERE deployment = $1",
-      {deployment});
-  if (row.is_empty()) return {};
-  return {.epoch = row.Int(0, 0),
-          .attempt = row.String(0, 1),
-          .phase = row.String(0, 2),
-          .has_way_back = row.Bool(0, 3)};
+  const auto query = TurnQuery(deployment);
+  return TurnFrom(side.Exec(query.sql, query.params));
 }
 
 int64_t CurrentEpoch(const Deployment& deployment, const pg::SessionOptions& session) {
-  auto source = ConnectBeside(deployment.source, session);
-  auto target = ConnectBeside(deployment.target, session);
-  return EpochOf({.source = source.get(), .target = target.get()}, deployment.name);
+  auto source = ConnectBeside(deployment.source, deployment.name, session);
+  auto target = ConnectBeside(deployment.target, deployment.name, session);
+  return EpochOf({.source = source.get(), .target = target.get()});
 }
 
 Deployment Oriented(const Deployment& deployment, int64_t epoch) {
@@ -283,11 +322,11 @@ Settled SettleTurn(const Deployment& deployment, const std::string& own_attempt,
 SettledEpoch SettleAndFindEpoch(const Deployment& deployment, const pg::SessionOptions& session) {
   SettledEpoch result;
   {
-    Sides sides = Connect(deployment, session);
+    const Sides sides = Connect(deployment, session);
     result.settled = SettleOver(sides, deployment.name, "");
-    if (result.settled == Settled::kNothing && sides.source && sides.target) {
-      result.epoch = EpochOf(sides, deployment.name);
-      result.target = std::move(sides.target);
+    if (result.settled == Settled::kNothing && sides.source.session && sides.target.session) {
+      result.epoch = EpochOf(sides);
+      result.target_state = sides.target.deployment_state;
       return result;
     }
   }

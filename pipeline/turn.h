@@ -83,9 +83,8 @@ Settled SettleTurn(const Deployment& deployment, const std::string& own_attempt,
 struct SettledEpoch {
   Settled settled = Settled::kNothing;
   int64_t epoch = 0;
-  // The session in which the target was asked, for whoever has more to ask at once: it may hold
-  // the locks of the settling. May be null.
-  std::unique_ptr<pg::Connection> target;
+  // pgteal.deployment.state of the target, empty when it has none; unset when it was not looked at.
+  std::optional<std::string> target_state;
 };
 // What a dead tool left, if anything, and CurrentEpoch() then.
 SettledEpoch SettleAndFindEpoch(const Deployment& deployment, const pg::SessionOptions& session);

@@ -180,7 +180,9 @@ CheckAnswer CheckReplicaRole(const CheckContext& context) {
 // Tables that were left out from the start are a warning: their rows are not on green.
 CheckAnswer CheckUnpublished(const CheckContext& context) {
   const auto& name = context.options.name;
-  const auto baseline = pipeline::ReadBaseline(*context.green, name);
+  const auto baseline = applier::HasSchema(*context.green)
+                            ? pipeline::ReadBaseline(*context.green, name)
+                            : std::nullopt;
   CheckAnswer answer;
   for (const auto& table : pipeline::UnpublishedTables(*context.blue, name)) {
     const pipeline::SchemaDifference difference{.what = pipeline::Difference::kMissing,

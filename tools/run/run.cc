@@ -10,6 +10,7 @@
 #include "pg/error.h"
 #include "pipeline/load_state.h"
 #include "pipeline/stream.h"
+#include "pipeline/table_state.h"
 #include "pipeline/turn.h"
 #include "pipeline/way_back.h"
 #include "tools/cli/exit_codes.h"
@@ -70,17 +71,17 @@ std::optional<int64_t> AskEpoch(const pipeline::Deployment& deployment,
   }
 }
 
-// `green`: a session there that nobody needs any more, or null.
-LoadState FindLoadState(const RunOptions& options, const pg::SessionOptions& session,
-                        std::unique_ptr<pg::Connection> green) {
-  if (!green) green = std::make_unique<pg::Connection>(options.deployment.target, session);
-  return pipeline::FindLoadState(*green, options.deployment.name);
+LoadState FindLoadState(const RunOptions& options, const pg::SessionOptions& session) {
+  pg::Connection green(options.deployment.target, session);
+  return pipeline::LoadStateOf(pipeline::DeploymentState(green, options.deployment.name));
 }
 
-// Everything before the stream. False when it was stopped.
+// Everything before the stream, from the state that green's deployment is known to be in, if it is.
+// False when it was stopped.
 bool MakeReady(const RunOptions& options, const pg::SessionOptions& session,
-               const std::atomic<bool>& stop, std::unique_ptr<pg::Connection> green) {
-  auto state = FindLoadState(options, session, std::move(green));
+               const std::atomic<bool>& stop, const std::optional<std::string>& known_state) {
+  auto state =
+      known_state ? pipeline::LoadStateOf(*known_state) : FindLoadState(options, session);
   const bool is_copy = options.load.mode != pipeline::CopyMode::kNone;
   if (state == LoadState::kLoading && !is_copy) {
     throw pg::Refused("green is only half loaded",
@@ -99,7 +100,7 @@ bool MakeReady(const RunOptions& options, const pg::SessionOptions& session,
                     is_copy && state == LoadState::kNone ? "is to be copied" : "has begun already");
   if (state == LoadState::kNone || state == LoadState::kLoading || !options.load.reload.empty()) {
     if (!RunLoad(options, stop)) return false;
-    state = FindLoadState(options, session, nullptr);
+    state = FindLoadState(options, session);
   }
   if (state != LoadState::kCatchingUp) return true;
   auto catch_up = options.stream;
@@ -125,8 +126,7 @@ int Run(const RunOptions& options, const std::atomic<bool>& stop, const pg::Inte
     RunOptions oriented = options;
     oriented.deployment = pipeline::Oriented(options.deployment, epoch);
     const bool is_back = epoch % 2 == 1;
-    auto green = std::move(found.target);
-    if (is_back) green.reset();
+    const auto green_state = std::exchange(found.target_state, std::nullopt);
     try {
       if (epoch > 0 && !pipeline::IsArmed(oriented.deployment, session)) {
         spdlog::info(
@@ -136,7 +136,7 @@ int Run(const RunOptions& options, const std::atomic<bool>& stop, const pg::Inte
         return kDone;
       }
       if (is_back) spdlog::info("green takes the writes: streaming back to blue");
-      if ((is_back || MakeReady(oriented, session, stop, std::move(green))) &&
+      if ((is_back || MakeReady(oriented, session, stop, green_state)) &&
           RunStream(oriented, oriented.stream, stop) == pipeline::Session::End::kDone) {
         spdlog::info("done: {} holds everything up to the chosen position",
                      is_back ? "blue" : "green");
