@@ -22,13 +22,14 @@ using std::chrono::milliseconds;
 constexpr milliseconds kStall{300};
 // A zombie's transaction gets so long to end after its backend was told to.
 constexpr int kZombieWaitMs = 5000;
-// Green counts as far from this round trip on. Lanes hide it, and small COPYs are not worth it.
+// Green counts as far from this round trip on. Lanes hide it, as batches grow while they wait; more
+// than a few only get into each other's way (bench/README.md). Small COPYs are not worth it.
 constexpr std::chrono::microseconds kFar{1000};
 // No busy moment of a near server takes so long several times.
 constexpr std::chrono::microseconds kSurelyFar{4000};
 constexpr int kAskedAtMost = 3;
 constexpr size_t kNearLanes = 2;
-constexpr size_t kFarLanes = 8;
+constexpr size_t kFarLanes = 4;
 // What COPY saves a row, against arrays (283k against 139k rows/s on one connection), and the round
 // trips that it costs.
 constexpr double kCopySavesMicros = 3.5;

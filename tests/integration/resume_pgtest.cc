@@ -239,6 +239,29 @@ TEST_F(Resume, AnIdleStreamLetsBluesLogGo) {
   ExpectCaughtUpAndEqual();
 }
 
+// Lanes connect before the sessions of a former process have been ended.
+TEST_F(Resume, TakesTheOriginThatALaneOfAFormerProcessStillHas) {
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  Sql former(db_.GreenInfo() + " application_name='pgteal lane pgteal'");
+  former.Exec("SELECT pg_replication_origin_session_setup('pgteal_pgteal_0')");
+  Insert(1);
+  ASSERT_NO_FATAL_FAILURE(ExpectApplied());
+  ExpectLogNames({"a replication origin is tried again"});
+  EXPECT_THAT(Log(), testing::Not(testing::HasSubstr("bear no replication origin")));
+  EXPECT_EQ(green().Scalar("SELECT count(*) FROM pg_stat_activity WHERE application_name = "
+                           "'pgteal lane pgteal'"),
+            "0");
+}
+
+TEST_F(Resume, StreamsWithoutAnOriginThatAnotherSessionHas) {
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  Sql other(db_.GreenInfo());
+  other.Exec("SELECT pg_replication_origin_session_setup('pgteal_pgteal_0')");
+  Insert(1);
+  ASSERT_NO_FATAL_FAILURE(ExpectApplied());
+  ExpectLogNames({"commits on green bear no replication origin"});
+}
+
 // Servers of their own: their settings need a restart.
 TEST(ResumeSettings, WalLevelAndFreeSlotsAreTold) {
   ClusterPair clusters(DefaultVersions(), {{"max_replication_slots", "1"}});

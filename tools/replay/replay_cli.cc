@@ -104,7 +104,7 @@ int RunVerb(ReplayFlags& flags) {
 void AddApplyFlags(CLI::App* verb, ReplayFlags* flags) {
   auto& stream = flags->replay.stream;
   verb->add_option("--lanes", stream.lanes,
-                   "Connections to green that apply at the same time; 0: two, eight to a far green")
+                   "Connections to green that apply at the same time; 0: two, four to a far green")
       ->check(CLI::Range(0, 64))
       ->capture_default_str();
   verb->add_option("--on-conflict", stream.on_conflict,

@@ -61,7 +61,7 @@ constexpr const char* kExamples = R"(Examples:
 void AddStreamFlags(CLI::App* verb, RunFlags* flags) {
   auto& stream = flags->run.stream;
   verb->add_option("--lanes", stream.lanes,
-                   "Connections to green that apply at the same time; 0: two, eight to a far green")
+                   "Connections to green that apply at the same time; 0: two, four to a far green")
       ->check(CLI::Range(0, 64))
       ->capture_default_str();
   verb->add_option("--ddl-guard", stream.ddl_guard,
