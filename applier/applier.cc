@@ -7,9 +7,7 @@
 #include <utility>
 
 #include "applier/errors.h"
-#include "applier/progress_row.h"
 #include "pg/error.h"
-#include "pg/quote.h"
 #include "pg/sqlstate.h"
 
 namespace pgteal::applier {
@@ -17,10 +15,6 @@ namespace {
 
 // What a binary COPY gets for rows of another shape: the table has been altered on green.
 constexpr std::string_view kProtocolViolation = "08P01";
-constexpr const char* kCommitSql = "COMMIT";
-constexpr const char* kPositionsSql =
-    "SELECT pg_current_wal_insert_lsn()::text || ' ' || pg_current_wal_flush_lsn()::text";
-
 ChangeOrigin OriginOf(const Batch& batch) {
   const auto& last = *batch.transactions.back();
   return {.xid = last.xid, .end_lsn = last.end_lsn};
@@ -35,12 +29,6 @@ bool IsSmall(const Batch& batch) {
                       [](const auto& transaction) { return transaction->source != nullptr; });
 }
 
-pg::Lsn ParseLsn(std::string_view text) {
-  const auto lsn = pg::Lsn::Parse(text);
-  if (!lsn) throw pg::ProtocolError("green did not tell its WAL position");
-  return *lsn;
-}
-
 }  // namespace
 
 Applier::Applier(const pg::ConnInfo& target, const pg::SessionOptions& session,
@@ -51,53 +39,19 @@ Applier::Applier(const pg::ConnInfo& target, const pg::SessionOptions& session,
       row_writer_(pipelined_, statements_),
       set_writer_(connection_, pipelined_, statements_, row_writer_, options_.copy_rows_min),
       exact_writer_(pipelined_, row_writer_, options_.on_conflict, options_.slot),
-      resolver_(mapper) {
+      resolver_(mapper),
+      commit_(connection_, pipelined_, statements_, options_.slot, options_.origin) {
   SetUpSession();
 }
 
-// One statement text: a far green is a round trip away, and there are many lanes.
 void Applier::SetUpSession() {
   // The number of array elements is unknown to the planner either way; a plan per execution would
   // copy every parameter once more. Arrays are unnested in work_mem, then in temporary files.
-  const std::string settings = fmt::format(
+  commit_.SetUp(fmt::format(
       "SET synchronous_commit = {}; SET plan_cache_mode = force_generic_plan; SET jit = off;"
       " SET work_mem = '64MB'{}",
       options_.synchronous_commit ? "on" : "off",
-      options_.replica_role ? "; SET session_replication_role = replica" : "");
-  if (options_.origin.empty()) {
-    connection_.Exec(settings);
-    return;
-  }
-  try {
-    connection_.Exec(settings + "; " + OriginSql());
-    has_origin_ = true;
-  } catch (const pg::ServerError& error) {
-    if (connection_.is_broken()) throw;
-    spdlog::debug("a replication origin is tried again: {}", error.what());
-    connection_.Exec(settings);
-  }
-}
-
-std::string Applier::OriginSql() const {
-  return fmt::format(
-      "SELECT CASE WHEN pg_replication_origin_oid({0}) IS NULL"
-      " THEN pg_replication_origin_create({0}) END;"
-      " SELECT pg_replication_origin_session_setup({0})",
-      pg::QuoteLiteral(options_.origin));
-}
-
-// The origin is a tag only: without one (all of green's origins are in use, say) the stream is as
-// correct, and a reverse stream could not tell our commits apart.
-void Applier::Own(uint64_t generation) {
-  generation_ = generation;
-  if (has_origin_ || options_.origin.empty()) return;
-  try {
-    connection_.Exec(OriginSql());
-    has_origin_ = true;
-  } catch (const pg::ServerError& error) {
-    if (connection_.is_broken()) throw;
-    spdlog::warn("commits on green bear no replication origin: {}", error.what());
-  }
+      options_.replica_role ? "; SET session_replication_role = replica" : ""));
 }
 
 Applied Applier::Apply(Batch& batch, Turn& turn) {
@@ -151,12 +105,12 @@ bool Applier::WriteAndCommit(const Batch& batch, Applied* applied) {
   set_writer_.Write(segment, Part::kEarly);
   set_writer_.Write(segment, Part::kLate);
   pipelined_.RequestAnswers();
-  const size_t advance = SendProgress(batch);
+  const size_t progress = commit_.SendProgress(batch);
   if (!set_writer_.AwaitRows()) {
     pipelined_.Finish();  // throws when it was more than a count
     return false;
   }
-  FinishCommit(advance, applied);
+  commit_.Finish(progress, applied);
   return true;
 }
 
@@ -274,12 +228,9 @@ Applier::Attempt Applier::Try(Work work, bool is_exact) {
   }
 }
 
-// Parsed once.
-size_t Applier::SendFixed(const char* sql) {
-  return pipelined_.SendPrepared(statements_.Prepare(pipelined_, sql, {}), {});
+void Applier::Begin() {
+  pipelined_.SendPrepared(statements_.Prepare(pipelined_, "BEGIN", {}), {});
 }
-
-void Applier::Begin() { SendFixed("BEGIN"); }
 
 bool Applier::WriteFolded(const Batch& batch, bool with_early) {
   const ChangeOrigin origin = OriginOf(batch);
@@ -361,39 +312,7 @@ void Applier::WriteExactBlock(const decoder::ChangeBlock& block, const ChangeOri
 }
 
 void Applier::Commit(const Batch& batch, Applied* applied) {
-  FinishCommit(SendProgress(batch), applied);
-}
-
-// Returns the index of the progress row's statement.
-size_t Applier::SendProgress(const Batch& batch) {
-  const size_t advance =
-      SendAdvance(pipelined_, statements_, options_.slot, generation_, has_origin_, batch);
-  // Prepared before the COMMIT: behind it only the question itself may fail.
-  statements_.Prepare(pipelined_, kPositionsSql, {});
-  statements_.Prepare(pipelined_, kCommitSql, {});
-  return advance;
-}
-
-void Applier::FinishCommit(size_t advance, Applied* applied) {
-  const size_t commit = SendFixed(kCommitSql);
-  const size_t position = SendFixed(kPositionsSql);
-  try {
-    const std::string positions = pipelined_.Finish()[position].first_value.value_or("");
-    const auto space = positions.find(' ');
-    if (space == std::string::npos) throw pg::ProtocolError("green did not tell its WAL position");
-    applied->insert_lsn = ParseLsn(std::string_view(positions).substr(0, space));
-    applied->flush_lsn = ParseLsn(std::string_view(positions).substr(space + 1));
-  } catch (const pg::StatementFailed& failure) {
-    if (failure.index() == advance && failure.sqlstate() == kFencedOff) {
-      throw TakenOver(fmt::format("another process has taken over slot {}", options_.slot),
-                      "Let that one run, or stop it and start this one again.");
-    }
-    // The COMMIT went through and only the question behind it failed: ask again elsewhere.
-    if (failure.index() > commit) throw pg::CommitInDoubt("green answered no WAL position");
-    throw;
-  } catch (const pg::ConnectionLost& lost) {
-    throw pg::CommitInDoubt(fmt::format("commit in doubt: {}", lost.what()));
-  }
+  commit_.Finish(commit_.SendProgress(batch), applied);
 }
 
 void Applier::RollBack() {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "applier/batch.h"
+#include "applier/batch_commit.h"
 #include "applier/exact_writer.h"
 #include "applier/set_writer.h"
 #include "applier/target_resolver.h"
@@ -30,14 +31,6 @@ struct ApplierOptions {
   int transient_retries_max = 10;
 };
 
-// A batch that is committed on green.
-struct Applied {
-  pg::Lsn insert_lsn;  // green's WAL insert position just after the commit
-  pg::Lsn flush_lsn;   // green's WAL flush position then
-  bool was_exact = false;
-  uint64_t conflicts = 0;
-};
-
 // One lane's session on green: takes a batch to its commit. First the net row effects (folded
 // mode), and if green does not agree with them, change by change (exact mode), which finds the very
 // row. Belongs to one thread.
@@ -48,7 +41,7 @@ class Applier {
 
   // Before the first batch, once the progress row has this generation and whoever had it before has
   // no session left.
-  void Own(uint64_t generation);
+  void Own(uint64_t generation) { commit_.Own(generation); }
 
   // Early: a transaction of blue before it has committed there. Writes its changes as they come
   // into a transaction that stays open. `await_applied` returns once everything that ends at or
@@ -74,9 +67,7 @@ class Applier {
   // Runs `work`, turning what green says into the next attempt. Rolls back unless kDone.
   template <typename Work>
   Attempt Try(Work work, bool is_exact);
-  size_t SendFixed(const char* sql);
   void SetUpSession();
-  std::string OriginSql() const;
   void Begin();
   bool WriteFolded(const Batch& batch, bool with_early);
   bool WriteSegment(const Segment& segment, bool with_early, const ChangeOrigin& origin);
@@ -86,15 +77,11 @@ class Applier {
   void WriteExactBlock(const decoder::ChangeBlock& block, const ChangeOrigin& origin);
   Applied ApplySmall(Batch& batch);
   bool WriteAndCommit(const Batch& batch, Applied* applied);
-  size_t SendProgress(const Batch& batch);
-  void FinishCommit(size_t advance, Applied* applied);
   void Commit(const Batch& batch, Applied* applied);
   void RollBack();
   Applied ApplyInTurn(Batch& batch, bool is_exact);
 
   const ApplierOptions options_;
-  uint64_t generation_ = 0;
-  bool has_origin_ = false;
   pg::Connection connection_;
   pg::Pipelined pipelined_;
   StatementCache statements_;
@@ -102,6 +89,7 @@ class Applier {
   SetWriter set_writer_;
   ExactWriter exact_writer_;
   TargetResolver resolver_;
+  BatchCommit commit_;
 };
 
 }  // namespace pgteal::applier

@@ -71,7 +71,7 @@ class Pipelined {
 
   // Puts what is buffered on the wire and asks the server to answer, without waiting for it.
   void Flush();
-  // Asks the server to answer what has been sent so far before it goes on; leaves with what follows.
+  // Asks the server to answer what has been sent before it goes on. Leaves with what follows.
   void RequestAnswers();
   // Waits for the answers of the first `count` statements since the last Finish(), for which
   // RequestAnswers() has asked. Fewer when one has failed: Finish() throws that.
