@@ -298,6 +298,7 @@ void ApplyStage::Drain() {
   try {
     AwaitEnd(batchers_running_, deadline);
     StopLanes();
+    if (early_lane_) early_lane_->CancelUnclaimed(green_);
     AwaitEnd(lanes_running_, deadline);
     const bool has_ended = batchers_running_.load() + lanes_running_.load() == 0;
     if (has_ended && !interrupt.is_raised()) FlushGreen();

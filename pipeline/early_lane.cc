@@ -155,6 +155,12 @@ void EarlyLane::Commit(bool is_written) {
   batcher_doorbell_.Ring();
 }
 
+void EarlyLane::CancelUnclaimed(pg::Connection& green) {
+  const auto current = Current();
+  if (!current || current->is_claimed() || backend_pid_.load() == 0) return;
+  green.Exec("SELECT pg_cancel_backend($1)", {std::to_string(backend_pid_.load())});
+}
+
 void EarlyLane::LookForWaiters(pg::Connection& green) {
   const auto current = Current();
   const auto now = Clock::now();

@@ -130,6 +130,26 @@ TEST_F(EarlyTest, AStopDoesNotWaitForIt) {
   EXPECT_TRUE(db_.Equal());
 }
 
+TEST_F(EarlyTest, AStopDoesNotWaitForTheLockThatItWaitsFor) {
+  Sql other = db_.GreenWriter();
+  other.Exec("BEGIN; LOCK TABLE big IN SHARE MODE");
+  ASSERT_NO_FATAL_FAILURE(BeginLarge());
+  ASSERT_TRUE(WaitUntil(
+      [this] {
+        return green().Scalar(
+                   "SELECT count(*) > 0 FROM pg_locks WHERE relation = 'big'::regclass"
+                   " AND NOT granted") == "t";
+      },
+      seconds(30)))
+      << Log();
+  const auto start = std::chrono::steady_clock::now();
+  StopCleanly();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, seconds(5)) << Log();
+  other.Exec("ROLLBACK");
+  blue().Exec("COMMIT");
+  ASSERT_NO_FATAL_FAILURE(ExpectApplied());
+}
+
 TEST_F(EarlyTest, AKillLosesAndDoublesNothing) {
   ASSERT_NO_FATAL_FAILURE(BeginLarge());
   ASSERT_TRUE(HasBegun()) << Log();
