@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 
 #include "applier/row_order.h"
 #include "pg/copy.h"
@@ -14,6 +15,9 @@ using Write = RowEffect::Write;
 
 // COPY data leaves in pieces of this size.
 constexpr size_t kCopyBytes = 64 * 1024;
+// Rows of one statement with arrays. Green's backend allocates them, and what unnest() makes of
+// them, anew for each: what is much more than a cache holds costs page faults every time.
+constexpr size_t kSliceRows = 4096;
 
 const ColumnValue* Source(const RowEffect& row, bool from_key) {
   return from_key ? row.key : row.image;
@@ -128,6 +132,16 @@ void SetWriter::WriteInserts(const TargetRelation& target, const Rows& rows) {
 void SetWriter::SendSet(const TargetRelation& target, const SetStatement& statement,
                         const ColumnList& columns, const std::vector<Transport>& transports,
                         const Rows& rows, bool from_key) {
+  const size_t most = target.mode == ApplyMode::kFolded ? kSliceRows : rows.size();
+  for (size_t begin = 0; begin < rows.size(); begin += most) {
+    const size_t count = std::min(most, rows.size() - begin);
+    SendSlice(target, statement, columns, transports, {&rows[begin], count}, from_key);
+  }
+}
+
+void SetWriter::SendSlice(const TargetRelation& target, const SetStatement& statement,
+                          const ColumnList& columns, const std::vector<Transport>& transports,
+                          std::span<const RowEffect* const> rows, bool from_key) {
   constexpr pg::Oid kText{25};
   pg::Params params;
   std::vector<ArrayEncoder> arrays;

@@ -2,6 +2,7 @@
 #define PGTEAL_APPLIER_SET_WRITER_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,9 @@ class SetWriter {
   void SendSet(const TargetRelation& target, const SetStatement& statement,
                const ColumnList& columns, const std::vector<Transport>& transports,
                const Rows& rows, bool from_key);
+  void SendSlice(const TargetRelation& target, const SetStatement& statement,
+                 const ColumnList& columns, const std::vector<Transport>& transports,
+                 std::span<const RowEffect* const> rows, bool from_key);
   void Copy(const TargetRelation& target, const Rows& rows, bool is_binary);
   bool Settle();
   bool IsMatched(const std::vector<pg::Answer>& answers) const;

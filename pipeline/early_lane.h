@@ -40,8 +40,8 @@ class EarlyLane final : public decoder::EarlyApply {
   // Main thread. Gives up when another session of green waits for one of its locks.
   void LookForWaiters(pg::Connection& green);
 
-  // Main thread, after Stop(): a transaction that nobody has claimed may wait for a lock on green that
-  // somebody keeps for hours.
+  // Main thread, after Stop(): a transaction that nobody has claimed may wait for a lock on green
+  // that somebody keeps for hours.
   void CancelUnclaimed(pg::Connection& green);
 
   // Ends after the batch in hand; a transaction that nobody has claimed is given up. Any thread.

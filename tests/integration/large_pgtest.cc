@@ -26,6 +26,18 @@ class Large : public StreamTest {
   }
 };
 
+// More rows of a table than go into one statement, and just as many as go into two.
+TEST_F(Large, UpdatesAndDeletesInSeveralStatements) {
+  Insert(blue(), 1, 20000);
+  green().Exec("INSERT INTO t SELECT g, repeat('x', g % 50) FROM generate_series(1, 20000) AS g");
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  blue().Exec("UPDATE t SET v = 'u' || id WHERE id <= 8192");
+  blue().Exec("DELETE FROM t WHERE id > 10000 AND id % 2 = 0");
+  blue().Exec("UPDATE t SET v = 'w' || id WHERE id % 2 = 1");
+  ASSERT_NO_FATAL_FAILURE(ExpectApplied());
+  EXPECT_THAT(Log(), testing::Not(testing::HasSubstr("change by change")));
+}
+
 TEST_F(Large, StreamedWithSavepointsBesideSmallOnes) {
   StreamEarly();
   ASSERT_NO_FATAL_FAILURE(Start());
