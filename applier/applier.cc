@@ -228,9 +228,7 @@ Applier::Attempt Applier::Try(Work work, bool is_exact) {
   }
 }
 
-void Applier::Begin() {
-  pipelined_.SendPrepared(statements_.Prepare(pipelined_, "BEGIN", {}), {});
-}
+void Applier::Begin() { pipelined_.SendSql("BEGIN"); }
 
 bool Applier::WriteFolded(const Batch& batch, bool with_early) {
   const ChangeOrigin origin = OriginOf(batch);

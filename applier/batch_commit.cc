@@ -14,7 +14,6 @@
 namespace pgteal::applier {
 namespace {
 
-constexpr const char* kCommitSql = "COMMIT";
 constexpr const char* kPositionsSql =
     "SELECT pg_current_wal_insert_lsn()::text || ' ' || pg_current_wal_flush_lsn()::text";
 
@@ -71,23 +70,18 @@ void BatchCommit::Own(uint64_t generation) {
   }
 }
 
-// Parsed once.
-size_t BatchCommit::SendFixed(const char* sql) {
-  return pipelined_.SendPrepared(statements_.Prepare(pipelined_, sql, {}), {});
-}
-
 size_t BatchCommit::SendProgress(const Batch& batch) {
   const size_t progress =
       SendAdvance(pipelined_, statements_, slot_, generation_, has_origin_, batch);
   // Prepared before the COMMIT: behind it only the question itself may fail.
   statements_.Prepare(pipelined_, kPositionsSql, {});
-  statements_.Prepare(pipelined_, kCommitSql, {});
   return progress;
 }
 
 void BatchCommit::Finish(size_t progress, Applied* applied) {
-  const size_t commit = SendFixed(kCommitSql);
-  const size_t position = SendFixed(kPositionsSql);
+  const size_t commit = pipelined_.SendSql("COMMIT");
+  const size_t position =
+      pipelined_.SendPrepared(statements_.Prepare(pipelined_, kPositionsSql, {}), {});
   try {
     const std::string positions = pipelined_.Finish()[position].first_value.value_or("");
     const auto space = positions.find(' ');

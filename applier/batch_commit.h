@@ -42,7 +42,6 @@ class BatchCommit {
   void Finish(size_t progress, Applied* applied);
 
  private:
-  size_t SendFixed(const char* sql);
   std::string OriginSql() const;
 
   pg::Connection& connection_;

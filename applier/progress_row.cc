@@ -66,7 +66,7 @@ Progress TakeOver(pg::Connection& green, const std::string& slot, std::optional<
   const std::string only =
       expected ? fmt::format(" AND generation = {}", *expected) : std::string();
   const auto results = green.ExecTogether(
-      {{fmt::format("SET LOCAL lock_timeout = {}", lock_timeout_ms), {}},
+      {{"SELECT set_config('lock_timeout', $1, true)", {std::to_string(lock_timeout_ms)}},
        {"UPDATE pgteal.progress SET generation = generation + 1 WHERE slot = $1" + only +
             " RETURNING " + kProgressColumns,
         {slot}}});

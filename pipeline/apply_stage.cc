@@ -117,7 +117,10 @@ void ApplyStage::MeasureDistance() {
 
 pg::Lsn ApplyStage::TakeOver() {
   if (lane_count_ == 0) OpenLanes();
-  EndZombies();
+  // Our own lanes began after this session.
+  EndZombies(
+      "AND backend_start < (SELECT backend_start FROM pg_stat_activity"
+      " WHERE pid = pg_backend_pid())");
   if (lacks_schema_) applier::EnsureSchema(green_);  // an older pgteal may have made it
   const auto row = applier::TakeOver(green_, deployment_.name, generation_, 6 * kZombieWaitMs);
   generation_ = row.generation;
@@ -128,14 +131,12 @@ pg::Lsn ApplyStage::TakeOver() {
   return row.end_lsn;
 }
 
-// Whoever still holds a lane's transaction has lost blue's slot to us: it is a zombie. Our own
-// lanes began after this session.
-void ApplyStage::EndZombies() {
+// Whoever still holds a lane's transaction has lost blue's slot to us: it is a zombie.
+void ApplyStage::EndZombies(const std::string& which) {
   green_.Exec(
-      "SELECT pg_terminate_backend(a.pid, $2::bigint)"
-      " FROM pg_stat_activity AS a JOIN pg_stat_activity AS own ON own.pid = pg_backend_pid()"
-      " WHERE a.application_name = $1 AND a.usename = current_user"
-      " AND a.backend_start < own.backend_start",
+      "SELECT pg_terminate_backend(pid, $2::bigint) FROM pg_stat_activity"
+      " WHERE application_name = $1 AND usename = current_user " +
+          which,
       {SessionOptionsFor("lane", deployment_.name, nullptr).application_name,
        std::to_string(kZombieWaitMs)});
 }
@@ -156,18 +157,25 @@ std::unique_ptr<applier::Applier> ApplyStage::OpenLane(size_t index) {
 }
 
 void ApplyStage::BuildLanes() {
+  std::vector<std::unique_ptr<applier::Applier>> appliers;
+  std::string own = "0";
   try {
-    for (size_t i = 0; i < lane_count_; ++i) {
-      auto applier = appliers_[i].get();
-      applier->Own(*generation_);
-      lanes_.push_back(
-          std::make_unique<Lane>(i, std::move(applier), *order_, *progress_, ring_->not_empty()));
+    for (auto& opened : appliers_) {
+      appliers.push_back(opened.get());
+      own += fmt::format(", {}", appliers.back()->backend_pid());
     }
   } catch (...) {
     supervisor_.interrupt().Raise();  // nobody waits for the others
     throw;
   }
   appliers_.clear();
+  // Those of a process that connected meanwhile and did not get the slot, or lost it.
+  EndZombies(fmt::format("AND pid NOT IN ({})", own));
+  for (size_t i = 0; i < lane_count_; ++i) {
+    appliers[i]->Own(*generation_);
+    lanes_.push_back(
+        std::make_unique<Lane>(i, std::move(appliers[i]), *order_, *progress_, ring_->not_empty()));
+  }
   BuildEarlyLane();
 }
 
@@ -298,7 +306,6 @@ void ApplyStage::Drain() {
   try {
     AwaitEnd(batchers_running_, deadline);
     StopLanes();
-    if (early_lane_) early_lane_->CancelUnclaimed(green_);
     AwaitEnd(lanes_running_, deadline);
     const bool has_ended = batchers_running_.load() + lanes_running_.load() == 0;
     if (has_ended && !interrupt.is_raised()) FlushGreen();

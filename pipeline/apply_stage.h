@@ -74,7 +74,7 @@ class ApplyStage {
                             const pg::Interrupt& interrupt);
   applier::ApplierOptions LaneOptions(size_t index) const;
   std::unique_ptr<applier::Applier> OpenLane(size_t index);
-  void EndZombies();
+  void EndZombies(const std::string& which);
   void MeasureDistance();
   void BuildLanes();
   void BuildEarlyLane();

@@ -155,19 +155,22 @@ void EarlyLane::Commit(bool is_written) {
   batcher_doorbell_.Ring();
 }
 
-void EarlyLane::CancelUnclaimed(pg::Connection& green) {
-  const auto current = Current();
-  if (!current || current->is_claimed() || backend_pid_.load() == 0) return;
-  green.Exec("SELECT pg_cancel_backend($1)", {std::to_string(backend_pid_.load())});
-}
-
 void EarlyLane::LookForWaiters(pg::Connection& green) {
   const auto current = Current();
   const auto now = Clock::now();
-  if (!current || backend_pid_.load() == 0 || now < next_look_) return;
+  if (!current || backend_pid_.load() == 0) return;
+  const std::string pid = std::to_string(backend_pid_.load());
+  if (is_stopping_.load(std::memory_order_acquire)) {
+    // Most roll back by themselves before the first look.
+    if (!std::exchange(has_seen_stop_, true)) next_look_ = now + kWaitersLook;
+    if (now < next_look_ || current->is_claimed()) return;
+    next_look_ = now + kWaitersLook;
+    green.Exec("SELECT pg_cancel_backend($1)", {pid});
+    return;
+  }
+  if (now < next_look_) return;
   next_look_ = now + kWaitersLook;
   // pg_stat_activity would hide what other roles wait for.
-  const std::string pid = std::to_string(backend_pid_.load());
   const auto waiting = green.Exec(
       "SELECT count(*) FROM pg_locks WHERE NOT granted AND $1::int = ANY (pg_blocking_pids(pid))",
       {pid});

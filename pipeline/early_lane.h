@@ -37,12 +37,9 @@ class EarlyLane final : public decoder::EarlyApply {
   // Batcher thread, after it has claimed the transaction that this lane works on.
   void Give(std::unique_ptr<applier::Batch> batch);
 
-  // Main thread. Gives up when another session of green waits for one of its locks.
+  // Main thread. Gives up when another session of green waits for one of its locks; after Stop()
+  // ends the wait of a transaction that nobody has claimed for a lock that somebody keeps for hours.
   void LookForWaiters(pg::Connection& green);
-
-  // Main thread, after Stop(): a transaction that nobody has claimed may wait for a lock on green
-  // that somebody keeps for hours.
-  void CancelUnclaimed(pg::Connection& green);
 
   // Ends after the batch in hand; a transaction that nobody has claimed is given up. Any thread.
   void Stop();
@@ -70,6 +67,7 @@ class EarlyLane final : public decoder::EarlyApply {
   std::unique_ptr<applier::Applier> applier_;
   std::atomic<int> backend_pid_ = 0;
   Clock::time_point next_look_{};
+  bool has_seen_stop_ = false;  // the main thread
   // Cleared by the receiver before it sets early_; set by the lane when it is done with it.
   std::atomic<bool> is_free_ = true;
   mutable std::mutex mutex_;

@@ -67,7 +67,8 @@ Session::End Session::Run(const std::atomic<bool>& stop, const Watch& watch) {
            .source_lsn = source_lsn_,
            .ring_bytes = apply_->ring().bytes(),
            .application_name = {}});
-    supervisor_.wake().Wait(std::min(Clock::now() + kTick, requests_->next_look()));
+    const auto next_look = is_ending ? Clock::time_point::max() : requests_->next_look();
+    supervisor_.wake().Wait(std::min(Clock::now() + kTick, next_look));
   }
   const bool is_done = receiver_->is_done();
   Finish();
@@ -145,6 +146,7 @@ pg::Lsn Session::CheckSource() {
   if (options_.until_caught_up && !state_.until_lsn.is_valid()) {
     state_.until_lsn = identity.flush_lsn;
   }
+  RequireSlotFree();
   // Nobody streams: it is likely that green becomes ours.
   if (!slot->is_active) apply_->OpenLanes();
   return progress->end_lsn;

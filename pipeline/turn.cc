@@ -131,11 +131,15 @@ void ReadRecord(const std::string& deployment, Side* side) {
 }
 
 // What of a pause cannot be read must not keep a closed side closed.
-void ReadMost(const std::string& deployment, Side* side, const pg::ServerError& error) {
-  if (side->session->is_broken()) throw;
+void ReadMost(const std::string& deployment, Side* side) {
   side->turn = ReadTurn(*side->session, deployment);
   side->deployment_state = DeploymentState(*side->session, deployment);
-  spdlog::warn("whether PgBouncer is paused could not be read: {}", error.what());
+  try {
+    side->pooler_pause = LastPoolerPause(*side->session, deployment);
+  } catch (const pg::ServerError& error) {
+    if (side->session->is_broken()) throw;
+    spdlog::warn("whether PgBouncer is paused could not be read: {}", error.what());
+  }
 }
 
 std::future<Side> ConnectBeside(const pg::ConnInfo& info, const std::string& deployment,
@@ -147,8 +151,9 @@ std::future<Side> ConnectBeside(const pg::ConnInfo& info, const std::string& dep
               .deployment_state = {}};
     try {
       ReadRecord(deployment, &side);
-    } catch (const pg::ServerError& error) {
-      ReadMost(deployment, &side, error);
+    } catch (const pg::ServerError&) {
+      if (side.session->is_broken()) throw;
+      ReadMost(deployment, &side);
     }
     return side;
   });
@@ -254,6 +259,14 @@ Settled SettleOver(const Sides& sides, const std::string& deployment,
   return settled;
 }
 
+// Neither has anything that had to be settled or waited for: what was read when we connected holds.
+bool IsQuiet(const Sides& sides) {
+  for (const auto* side : {&sides.source, &sides.target}) {
+    if (!side->session || !side->turn.phase.empty() || side->turn.has_way_back) return false;
+  }
+  return true;
+}
+
 int64_t EpochOf(const Sides& sides) {
   return std::max(sides.source.turn.epoch, sides.target.turn.epoch);
 }
@@ -324,7 +337,7 @@ SettledEpoch SettleAndFindEpoch(const Deployment& deployment, const pg::SessionO
   {
     const Sides sides = Connect(deployment, session);
     result.settled = SettleOver(sides, deployment.name, "");
-    if (result.settled == Settled::kNothing && sides.source.session && sides.target.session) {
+    if (result.settled == Settled::kNothing && IsQuiet(sides)) {
       result.epoch = EpochOf(sides);
       result.target_state = sides.target.deployment_state;
       return result;

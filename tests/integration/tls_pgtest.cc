@@ -47,6 +47,8 @@ class Tls : public testing::Test {
       server->Set("ssl_key_file", certificate_.key());
       server->Set("ssl", "on");
       server->Reload();
+      EXPECT_TRUE(WaitUntil([&] { return server->Connect().Scalar("SHOW ssl") == "on"; },
+                            seconds(30)));
     }
     db_.blue().Exec("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
   }
