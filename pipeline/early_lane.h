@@ -37,8 +37,8 @@ class EarlyLane final : public decoder::EarlyApply {
   // Batcher thread, after it has claimed the transaction that this lane works on.
   void Give(std::unique_ptr<applier::Batch> batch);
 
-  // Main thread. Gives up when another session of green waits for one of its locks; after Stop()
-  // ends the wait of a transaction that nobody has claimed for a lock that somebody keeps for hours.
+  // Main thread. Gives up when another session of green waits for one of its locks. After Stop()
+  // ends the wait of a transaction that nobody has claimed, for a lock that may be kept for hours.
   void LookForWaiters(pg::Connection& green);
 
   // Ends after the batch in hand; a transaction that nobody has claimed is given up. Any thread.
