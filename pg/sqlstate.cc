@@ -93,6 +93,10 @@ constexpr std::array kTable = {
     Entry{"42P01", {kStop, "undefined table", "Create the table on green, then start again."}},
     Entry{"53",
           {kRetry, "insufficient resources", "The server is out of disk, memory or connections."}},
+    Entry{"53400",
+          {kRetry, "configuration limit exceeded",
+           "The server is at a limit of its configuration (max_replication_slots, temp_file_limit, "
+           "...): raise it, or free what it counts; it is tried again."}},
     Entry{"54",
           {kStop, "program limit exceeded",
            "A value or statement exceeds a limit of the server (1 GB per value)."}},

@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kIndexesSql = R"(
 SELECT n.nspname, c.relname, t.relname, pg_table_size(t.oid), pg_relation_size(c.oid),
-       c.relkind = 'I', m.amname IN ('btree', 'hash', 'brin'),
+       c.relkind = 'I', m.amname IN ('btree', 'hash', 'brin'), m.amname = 'btree',
        coalesce(k.conname, ''), coalesce(k.contype::text, ' '), pg_get_indexdef(c.oid),
        CASE WHEN k.condeferrable THEN ' DEFERRABLE' ELSE '' END
          || CASE WHEN k.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END
@@ -104,6 +104,7 @@ class Planner {
   void AddBuild(Statement build, const SourceIndex* index) {
     if (index != nullptr) {
       build.weight = Weight(*index);
+      if (index->is_btree) build.btree_bytes = index->bytes;
       build.table = {index->schema, index->table};
     }
     plan_.builds.push_back(std::move(build));
@@ -174,10 +175,11 @@ std::vector<SourceIndex> ReadIndexes(pg::Connection& blue) {
     index.bytes = rows.IsNull(i, 4) ? 0 : static_cast<uint64_t>(rows.Int(i, 4));
     index.is_partitioned = rows.Bool(i, 5);
     index.has_key_per_row = rows.Bool(i, 6);
-    index.constraint = rows.String(i, 7);
-    index.constraint_kind = rows.Text(i, 8).front();
-    index.definition = rows.String(i, 9);
-    index.constraint_attributes = rows.String(i, 10);
+    index.is_btree = rows.Bool(i, 7);
+    index.constraint = rows.String(i, 8);
+    index.constraint_kind = rows.Text(i, 9).front();
+    index.definition = rows.String(i, 10);
+    index.constraint_attributes = rows.String(i, 11);
     indexes.push_back(std::move(index));
   }
   return indexes;

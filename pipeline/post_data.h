@@ -20,6 +20,7 @@ struct SourceIndex {
   uint64_t bytes = 0;                 // of the index itself
   bool is_partitioned = false;        // the index of a partitioned table: nothing to build
   bool has_key_per_row = true;        // a btree, say; not GIN, which has many
+  bool is_btree = false;
   std::string constraint;             // the constraint it serves, or empty
   char constraint_kind = ' ';         // p, u, x
   std::string definition;             // CREATE [UNIQUE] INDEX …
@@ -30,8 +31,9 @@ std::vector<SourceIndex> ReadIndexes(pg::Connection& blue);
 struct Statement {
   std::string what;  // "INDEX orders_day_idx"
   std::string sql;
-  uint64_t weight = 0;  // what a build costs, to compare it with others
-  TableKey table = {};  // of a build; empty when unknown
+  uint64_t weight = 0;       // what a build costs, to compare it with others
+  uint64_t btree_bytes = 0;  // of what is built; 0 for another kind of index, or when unknown
+  TableKey table = {};       // of a build; empty when unknown
 };
 
 // The second half of a schema, cut so that what costs time runs in parallel: the indexes are built

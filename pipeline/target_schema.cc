@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "pg/error.h"
+#include "pipeline/build_memory.h"
 
 namespace pgteal::pipeline {
 namespace {
@@ -24,17 +25,6 @@ bool MeansExists(const std::string& sqlstate) {
                                                   "55000", "42723", "42P06"};
   return std::any_of(kStates.begin(), kStates.end(),
                      [&](const char* state) { return sqlstate == state; });
-}
-
-// A gigabyte for one build is plenty; a quarter of what green's configuration takes for its memory
-// is a safe guess for all of them. Sorts that fit save writing and reading it all once more.
-std::string BuildMemorySql(size_t jobs) {
-  return fmt::format(
-      "SELECT set_config('maintenance_work_mem', greatest(m.setting::bigint,"
-      " least(1048576, c.setting::bigint * current_setting('block_size')::bigint / 1024 / 4 / {}))"
-      "::text || 'kB', false) FROM pg_settings AS m, pg_settings AS c"
-      " WHERE m.name = 'maintenance_work_mem' AND c.name = 'effective_cache_size'",
-      jobs);
 }
 
 }  // namespace
@@ -92,9 +82,13 @@ void TargetSchema::InParallel(const std::vector<Statement>& statements, Body bod
 
 void TargetSchema::Build(BuildQueue& builds) const {
   pg::Connection green(deployment_.target, SessionOptions());
-  green.Exec(BuildMemorySql(options_.jobs));
+  const auto memory = ReadBuildMemory(green, options_.jobs);
   while (const auto turn = builds.Next()) {
-    green.Exec(fmt::format("SET max_parallel_maintenance_workers = {}", turn->helpers));
+    green.Exec(
+        "SELECT set_config('max_parallel_maintenance_workers', $1, false),"
+        " set_config('maintenance_work_mem', $2, false)",
+        {std::to_string(turn->helpers),
+         std::to_string(BuildMemoryKb(memory, turn->build.btree_bytes, turn->helpers))});
     const auto began = Clock::now();
     Execute(green, turn->build);
     builds.Finish();

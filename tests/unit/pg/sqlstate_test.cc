@@ -18,6 +18,7 @@ TEST(Sqlstate, TransientConditionsAreRetriedAndDefiniteOnesStop) {
       {"40P01", Verdict::kRetry},  // deadlock detected
       {"53100", Verdict::kRetry},  // disk full
       {"53300", Verdict::kRetry},  // too many connections
+      {"53400", Verdict::kRetry},  // configuration limit exceeded
       {"55006", Verdict::kRetry},  // object in use
       {"55P03", Verdict::kRetry},  // lock not available
       {"57014", Verdict::kRetry},  // query canceled
@@ -56,7 +57,7 @@ TEST(Sqlstate, TheExactConditionBeatsItsClass) {
 
 TEST(Sqlstate, HintsAreSentences) {
   for (const char* sqlstate :
-       {"22001", "23505", "25006", "28P01", "42501", "42P01", "53", "3D000"}) {
+       {"22001", "23505", "25006", "28P01", "42501", "42P01", "53", "53400", "3D000"}) {
     const std::string hint(Judge(sqlstate).hint);
     ASSERT_FALSE(hint.empty()) << sqlstate;
     EXPECT_TRUE(hint.ends_with(".")) << hint;
