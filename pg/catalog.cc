@@ -65,6 +65,12 @@ SameServer CompareServers(Connection& a, Connection& b) {
   return seen.Bool(0, 0) ? SameServer::kSameDatabase : SameServer::kSameServer;
 }
 
+void FlushPast(Connection& connection, Lsn flush_lsn) {
+  constexpr uint64_t kPageBytesMin = 1024;  // whatever wal_block_size is
+  if (flush_lsn.value % kPageBytesMin != 0) return;
+  connection.Exec("SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_current_xact_id() END");
+}
+
 bool IsInRecovery(Connection& connection) {
   return connection.Exec("SELECT pg_is_in_recovery()").Bool(0, 0);
 }

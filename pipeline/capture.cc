@@ -83,6 +83,7 @@ void Capture::Open(const std::atomic<bool>& stop) {
   writer_ = std::make_unique<FrameWriter>(options_.path, header);
   durable_ = start_lsn_;
   const pg::Lsn until = options_.until_caught_up ? identity.flush_lsn : options_.until_lsn;
+  if (options_.until_caught_up) pg::FlushPast(*blue_, until);
   position_.emplace(start_lsn_, until);
   feedback_.emplace(options_.feedback, start_lsn_);
   last_sync_ = last_mark_ = Clock::now();

@@ -145,6 +145,7 @@ pg::Lsn Session::CheckSource() {
   source_lsn_ = identity.flush_lsn;
   if (options_.until_caught_up && !state_.until_lsn.is_valid()) {
     state_.until_lsn = identity.flush_lsn;
+    pg::FlushPast(*blue_, state_.until_lsn);
   }
   RequireSlotFree();
   // Nobody streams: it is likely that green becomes ours.

@@ -1,8 +1,12 @@
 #include <gtest/gtest.h>
+#include <sys/types.h>
 
+#include <chrono>
+#include <csignal>
 #include <string>
 
 #include "tests/integration/stream_test.h"
+#include "tests/support/wait.h"
 
 namespace pgteal::tests {
 namespace {
@@ -257,6 +261,43 @@ TEST_F(Resume, StreamsWithoutAnOriginThatAnotherSessionHas) {
   Insert(1);
   ASSERT_NO_FATAL_FAILURE(ExpectApplied());
   ExpectLogNames({"commits on green bear no replication origin"});
+}
+
+// Keeps blue's background writer, which logs and flushes something every 15 seconds, from doing so.
+class StoppedWriter {
+ public:
+  explicit StoppedWriter(Sql& blue)
+      : pid_(static_cast<pid_t>(std::stoi(blue.Scalar(
+            "SELECT pid FROM pg_stat_activity WHERE backend_type = 'background writer'")))) {
+    kill(pid_, SIGSTOP);
+  }
+  StoppedWriter(const StoppedWriter&) = delete;
+  StoppedWriter& operator=(const StoppedWriter&) = delete;
+  ~StoppedWriter() { kill(pid_, SIGCONT); }
+
+ private:
+  const pid_t pid_;
+};
+
+// Servers of their own: nobody else may write.
+TEST(ResumeQuiet, UntilCaughtUpEndsWhereBlueHasFlushedHalfARecord) {
+  ClusterPair clusters(DefaultVersions(), {{"autovacuum", "off"}});
+  DatabasePair db(clusters);
+  db.ExecBoth("CREATE TABLE t(id int PRIMARY KEY)");
+  ASSERT_EQ(db.Pgteal({"run", "--copy", "none", "--until-caught-up"})->WaitExit(), 0);
+  const StoppedWriter stopped(db.blue());
+  db.blue().Exec("INSERT INTO t VALUES (1)");
+  // No commit flushes it; the WAL writer does so with its whole pages only.
+  db.blue().Exec("SELECT pg_logical_emit_message(false, 'test', repeat('x', 20000))");
+  const auto is_within_a_record = [&db] {
+    return db.blue().Scalar(
+               "SELECT pg_current_wal_flush_lsn() < pg_current_wal_insert_lsn()"
+               " AND (pg_current_wal_flush_lsn() - '0/0'::pg_lsn) % 8192 = 0") == "t";
+  };
+  ASSERT_TRUE(WaitUntil(is_within_a_record, std::chrono::seconds(30)));
+  const auto run = db.Pgteal({"run", "--copy", "none", "--until-caught-up"});
+  EXPECT_EQ(run->WaitExit(std::chrono::seconds(30)), 0) << run->Log();
+  EXPECT_TRUE(db.Equal());
 }
 
 // Servers of their own: their settings need a restart.

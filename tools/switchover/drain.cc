@@ -18,9 +18,8 @@ constexpr const char* kHeldSql =
     "SELECT end_lsn, transactions, (extract(epoch FROM (to_jsonb(p)->>'written_at')::timestamptz"
     " - '2000-01-01 00:00:00+00') * 1000000)::bigint FROM pgteal.progress AS p WHERE slot = $1";
 
-// The end of the log, and the number behind the last transaction that has ended.
-constexpr const char* kEndSql =
-    "SELECT pg_current_wal_insert_lsn(), pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
+// The number behind the last transaction that has ended.
+constexpr const char* kNextXidSql = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
 
 }  // namespace
 
@@ -45,11 +44,12 @@ uint64_t Drain::LagBytes() {
 }
 
 pg::Lsn Drain::ToEnd() {
-  // A transaction of its own, so that the walsender has something to send at once.
-  from_.Exec("SELECT pg_logical_emit_message(true, 'pgteal', 'barrier')");
-  const auto end = from_.Exec(kEndSql);
-  const pg::Lsn mark = end.LsnAt(0, 0);
-  next_xid_ = end.Int(0, 1);
+  // A transaction of its own, so that the walsender has something to send at once. Past its message
+  // is its commit record, flushed by now. The end of the log would be farther: the next record's
+  // place may be on a new page, and what a reader writes (a pruned page) is flushed by nobody.
+  const auto message = from_.Exec("SELECT pg_logical_emit_message(true, 'pgteal', 'barrier')");
+  const pg::Lsn mark{message.LsnAt(0, 0).value + 1};
+  next_xid_ = from_.Exec(kNextXidSql).Int(0, 0);
   pipeline::Doorbell never;
   while (true) {
     const Held held = Read();
