@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -216,9 +217,12 @@ TEST_F(Capture, EndsAfterADurationAndOnCtrlC) {
 TEST_F(Capture, ATemporarySlotLeavesNothingBehind) {
   ExecBoth(kTable);
   ASSERT_EQ(CaptureTo("1", {"--temporary", "--until-caught-up"}), 0) << Log();
-  EXPECT_EQ(blue().Scalar("SELECT count(*) FROM pg_replication_slots WHERE database = '" +
-                          db_.name() + "'"),
-            "0");
+  // Blue drops it when it has seen that our session is gone.
+  const auto is_gone = [this] {
+    return blue().Scalar("SELECT count(*) FROM pg_replication_slots WHERE database = '" +
+                         db_.name() + "'") == "0";
+  };
+  EXPECT_TRUE(WaitUntil(is_gone, std::chrono::seconds(20)));
 }
 
 TEST_F(Capture, EveryFormOfTheStreamIsReplayed) {

@@ -100,7 +100,7 @@ class PoolerTest : public TurnTest {
 };
 
 TEST_F(PoolerTest, ClientsSeeAPauseAndNoErrorThereAndBack) {
-  auto bench = StartBench(6);
+  auto bench = StartBench(12);  // longer than two turns take on a busy machine
   const auto count = [](Sql& side) {
     return std::stoi(side.Scalar("SELECT count(*) FROM ledger"));
   };
