@@ -53,7 +53,7 @@ TEST_F(Kill, KillsBetweenTheBlocksOfStreamedTransactionsLoseAndDoubleNothing) {
   db_.blue().Exec("ALTER DATABASE " + db_.name() + " SET logical_decoding_work_mem = '64kB'");
   // Some of them are large enough for the spool.
   Workload workload(db_.BlueInfo(),
-                    {.sessions = 3, .pace = milliseconds(80), .large_rows = 50'000});
+                    {.sessions = 3, .pace = milliseconds(80), .rest = 8, .large_rows = 50'000});
   EXPECT_GE(KillAgainAndAgain(20, 10), 10);
   workload.Stop();
   EXPECT_NE(db_.blue().Scalar("SELECT coalesce(max(stream_txns), 0) FROM pg_stat_replication_slots"

@@ -1,5 +1,7 @@
 #include "tests/support/workload.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <optional>
@@ -233,7 +235,13 @@ void Workload::FlushCommits() const {
 void Workload::RunSession(int number) {
   Author author(number, options_);
   std::optional<Sql> sql;
-  while (Pause(author.Random()) && begun_++ < options_.transactions_max) {
+  std::chrono::microseconds took{};
+  const auto pause = [&] {
+    const std::chrono::microseconds pace(author.Random() % (2000 * options_.pace.count() + 1));
+    return std::max(pace, options_.rest * took);
+  };
+  while (Pause(pause()) && begun_++ < options_.transactions_max) {
+    const auto began = std::chrono::steady_clock::now();
     try {
       if (!sql) sql.emplace(OpenSession(conninfo_));
       author.Write(*sql);
@@ -242,13 +250,14 @@ void Workload::RunSession(int number) {
       // Another one got in its way, or blue is down.
       if (sql && (!sql->IsAlive() || !sql->Failure("ROLLBACK").empty())) sql.reset();
     }
+    took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
+                                                                 began);
   }
   --running_;
 }
 
 // False when it is time to end.
-bool Workload::Pause(uint64_t random) {
-  const auto time = std::chrono::microseconds(random % (2000 * options_.pace.count() + 1));
+bool Workload::Pause(std::chrono::microseconds time) {
   std::unique_lock lock(mutex_);
   return !stopping_.wait_for(lock, time, [this] { return stops_.load(); });
 }

@@ -20,6 +20,9 @@ struct WorkloadOptions {
   int transactions_max = 20'000;  // of all sessions together
   // The mean time between the transactions of one session.
   std::chrono::milliseconds pace{8};
+  // A session rests at least so many times as long as its last transaction took: on a slow machine
+  // pgteal has the same share of it left, and does not fall behind for ever.
+  int rest = 3;
   // Rows of an occasional large transaction.
   int large_rows = 600;
   // Every so often a table is emptied.
@@ -55,7 +58,7 @@ class Workload {
  private:
   void FlushCommits() const;
   void RunSession(int number);
-  bool Pause(uint64_t random);
+  bool Pause(std::chrono::microseconds time);
 
   const std::string conninfo_;
   const WorkloadOptions options_;
