@@ -61,12 +61,12 @@ void RecordBaseline(pg::Connection& green, const std::string& deployment,
   constexpr const char* kInsert =
       "INSERT INTO pgteal.schema_baseline (deployment, kind, object, definition)"
       " VALUES ($1, $2, $3, $4)";
-  green.Exec("BEGIN");
+  std::vector<pg::Connection::Query> queries;
   for (const auto& one : differences) {
-    green.Exec(kInsert, {deployment, one.kind, one.object, one.blue});
+    queries.push_back({.sql = kInsert, .params = {deployment, one.kind, one.object, one.blue}});
   }
-  green.Exec(kInsert, {deployment, kMark, "", ""});
-  green.Exec("COMMIT");
+  queries.push_back({.sql = kInsert, .params = {deployment, kMark, "", ""}});
+  green.ExecTogether(queries);
 }
 
 }  // namespace pgteal::pipeline

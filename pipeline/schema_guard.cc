@@ -37,21 +37,22 @@ SchemaGuard::SchemaGuard(const Deployment& deployment, DdlGuard mode)
 
 SchemaGuard::~SchemaGuard() { Stop(); }
 
-void SchemaGuard::Prepare() {
+void SchemaGuard::Prepare(pg::Connection& blue, pg::Connection& green) {
   if (mode_ == DdlGuard::kOff) return;
   try {
-    Connect();
-    has_log_ = mode_ == DdlGuard::kEventTrigger && InstallDdlLog(*blue_);
+    LearnNames(blue, green);
+    has_log_ = mode_ == DdlGuard::kEventTrigger && InstallDdlLog(blue);
     if (mode_ == DdlGuard::kEventTrigger && !has_log_) {
       spdlog::warn("our role may not create event triggers on {}: its catalog is compared only",
                    names_.blue);
     }
-    if (ReadBaseline(*green_, deployment_.name)) return;
-    const auto known = FindDifferences(*blue_, *green_, deployment_.name);
-    RecordBaseline(*green_, deployment_.name, known);
+    if (ReadBaseline(green, deployment_.name)) return;
+    const auto known = FindDifferences(blue, green, deployment_.name);
+    RecordBaseline(green, deployment_.name, known);
     if (known.empty()) return;
     spdlog::warn("{}'s schema differs from the start: {}", names_.green, Names(known, names_));
   } catch (const pg::ServerError& error) {
+    if (blue.is_broken() || green.is_broken()) throw;
     spdlog::warn("changes of {}'s schema are not noticed: {}", names_.blue, error.what());
   }
 }
@@ -82,7 +83,8 @@ void SchemaGuard::Stop() {
 }
 
 void SchemaGuard::Run() {
-  auto next = Clock::now();
+  // A start has more urgent things to do.
+  auto next = Clock::now() + kPause;
   auto earliest = next;
   while (!is_stopping_.load(std::memory_order_acquire)) {
     const auto now = Clock::now();
@@ -107,16 +109,7 @@ void SchemaGuard::LookSafely() {
   }
 }
 
-void SchemaGuard::OpenSoon() {
-  if (mode_ == DdlGuard::kOff) return;
-  try {
-    OpenSessions();
-  } catch (const pg::ServerError& error) {
-    spdlog::debug("the schemas' sessions are opened again: {}", error.what());
-  }
-}
-
-void SchemaGuard::OpenSessions() {
+void SchemaGuard::Connect() {
   // The last look happens after the interrupt.
   const bool is_last = is_stopping_.load(std::memory_order_acquire);
   const auto session =
@@ -125,14 +118,14 @@ void SchemaGuard::OpenSessions() {
   if (!green_) green_ = std::make_unique<pg::Connection>(deployment_.target, session);
 }
 
-void SchemaGuard::Connect() {
-  OpenSessions();
-  names_ = SideNamesAt(std::max(ReadTurn(*blue_, deployment_.name).epoch,
-                                ReadTurn(*green_, deployment_.name).epoch));
+void SchemaGuard::LearnNames(pg::Connection& blue, pg::Connection& green) {
+  names_ = SideNamesAt(std::max(ReadTurn(blue, deployment_.name).epoch,
+                                ReadTurn(green, deployment_.name).epoch));
 }
 
 void SchemaGuard::Look() {
   Connect();
+  LearnNames(*blue_, *green_);
   if (has_log_) ReportStatements();
   const std::string tokens = SchemaToken(*blue_) + " " + SchemaToken(*green_);
   if (tokens == tokens_) return;

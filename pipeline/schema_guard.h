@@ -26,13 +26,9 @@ class SchemaGuard {
   SchemaGuard(const SchemaGuard&) = delete;
   SchemaGuard& operator=(const SchemaGuard&) = delete;
 
-  // Opens the sessions that the others would open, beside the thread that calls those once this has
-  // ended. Throws ConnectionLost; what else fails is for them to meet.
-  void OpenSoon();
-  // Ends OpenSoon(). Nothing else is called after it.
-  void Interrupt() noexcept { interrupt_.Raise(); }
-  // Before the first stream of a deployment: what differs at this moment is not a change.
-  void Prepare();
+  // Before the first stream of a deployment: what differs at this moment is not a change. With the
+  // caller's sessions. Throws ConnectionLost.
+  void Prepare(pg::Connection& blue, pg::Connection& green);
   void Start();
   // From any thread: look at the next opportunity.
   void LookSoon();
@@ -46,7 +42,7 @@ class SchemaGuard {
   void LookSafely();
   void Look();
   void Connect();
-  void OpenSessions();
+  void LearnNames(pg::Connection& blue, pg::Connection& green);
   void ReportStatements();
   void Report(const std::vector<SchemaDifference>& changes);
 
@@ -56,7 +52,7 @@ class SchemaGuard {
   std::atomic<bool> is_stopping_ = false;
   std::atomic<bool> is_asked_ = false;
   pg::Interrupt interrupt_;
-  // The guard's thread; before it starts and after it has ended, the main thread, and OpenSoon()'s.
+  // The guard's thread; after it has ended, the main thread.
   std::unique_ptr<pg::Connection> blue_;
   std::unique_ptr<pg::Connection> green_;
   SideNames names_;       // of the two

@@ -53,7 +53,7 @@ Session::End Session::Run(const std::atomic<bool>& stop, const Watch& watch) {
   Connect();
   const pg::Lsn progress_lsn = CheckSource();
   // Before the stream: DDL behind its start is news.
-  guard_.Prepare();
+  guard_.Prepare(*blue_, apply_->green());
   StartStream(progress_lsn);
   StartThreads();
   while (!stop.load(std::memory_order_acquire) && !supervisor_.has_failed() &&
@@ -91,17 +91,14 @@ void Session::Connect() {
                        .messages = true,
                        .origin_none = false};
   });
-  auto guard = Beside([this] { guard_.OpenSoon(); });
   try {
     apply_ = std::make_unique<ApplyStage>(deployment_, options_, state_.generation, supervisor_,
                                           wake_receiver_);
     stream_ = stream.get();
     blue.get();
-    guard.get();
   } catch (...) {
     // Nobody waits for the others.
     supervisor_.interrupt().Raise();
-    guard_.Interrupt();
     throw;
   }
 }
