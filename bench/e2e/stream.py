@@ -12,7 +12,7 @@ import chart
 import workloads
 from contenders import SUBSCRIPTION_OPTIONS, Pgteal, Subscription, compare, in_turns, set_up
 from cpu import CpuWatch
-from servers import Pair
+from servers import Pair, reserve_huge_pages
 
 CPU_BAR = 0.6
 MEMORY_BAR_MB = 300
@@ -83,10 +83,14 @@ def main():
     parser.add_argument("--pairs", type=int, default=3, help="interleaved repetitions")
     parser.add_argument("--version", type=int, default=17)
     parser.add_argument("--subscription", choices=SUBSCRIPTION_OPTIONS, default="default")
+    parser.add_argument("--huge-pages", action="store_true",
+                        help="reserve them for the servers while it runs, as in production (root)")
     parser.add_argument("--json", metavar="FILE", help="write all figures")
     parser.add_argument("--svg", metavar="FILE", help="draw the ratios")
     parser.add_argument("pgteal", nargs="*", help="further options of pgteal run, after --")
     options = parser.parse_args()
+    if options.huge_pages:
+        reserve_huge_pages()
     results = [measure(workloads.ALL[name](options.size), options) for name in options.workloads.split(",")]
     if options.svg:
         chart.draw(results, options.svg)
