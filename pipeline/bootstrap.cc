@@ -42,6 +42,10 @@ SELECT n.nspname, c.relname, c.relkind = 'p',
                     AND d.objid = c.oid AND d.deptype = 'e')
  ORDER BY 1, 2)";
 
+// "cannot build an initial slot snapshot": the server's advice is to try again.
+constexpr const char* kInternalError = "XX000";
+constexpr int kSlotAttempts = 5;
+
 struct SourceTable {
   pg::TableName name;
   bool is_partitioned;
@@ -176,6 +180,21 @@ void CreateSlot(pg::Connection& blue, pg::ReplicationConnection& stream, const s
                blue.description());
   const auto created = stream.CreateSlot(slot, temporary, false);
   spdlog::info("slot {} created consistent_point={}", slot, created.consistent_point);
+}
+
+pg::CreatedSlot CreateExportingSlot(pg::ReplicationConnection& stream, const std::string& slot,
+                                    bool is_temporary) {
+  spdlog::info("creating slot {} on blue: waits for the transactions that are writing now", slot);
+  for (int attempt = 1;; ++attempt) {
+    try {
+      auto created = stream.CreateSlot(slot, is_temporary, true);
+      spdlog::info("slot {} created consistent_point={}", slot, created.consistent_point);
+      return created;
+    } catch (const pg::ServerError& error) {
+      if (error.sqlstate() != kInternalError || attempt == kSlotAttempts) throw;
+      spdlog::info("creating the slot is tried again: {}", error.what());
+    }
+  }
 }
 
 pg::Slot PrepareSource(const Deployment& deployment, const BootstrapOptions& options,

@@ -42,6 +42,9 @@ void PreparePublication(pg::Connection& blue, const Deployment& deployment,
 // A temporary slot lives as long as `stream`. Throws Refused when no slot is free.
 void CreateSlot(pg::Connection& blue, pg::ReplicationConnection& stream, const std::string& slot,
                 bool temporary);
+// With an exported snapshot, which lives while `stream` stays idle.
+pg::CreatedSlot CreateExportingSlot(pg::ReplicationConnection& stream, const std::string& slot,
+                                    bool is_temporary);
 // Throws Refused when a server, named by `side`, cannot send its changes to our role: wal_level,
 // privilege.
 void RequireLogical(pg::Connection& source, const std::string& side);

@@ -4,11 +4,13 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "applier/schema.h"
 #include "pg/catalog.h"
 #include "pg/check.h"
 #include "pg/error.h"
+#include "pipeline/beside.h"
 #include "pipeline/database_properties.h"
 #include "pipeline/large_objects.h"
 #include "pipeline/load_checks.h"
@@ -17,6 +19,7 @@
 #include "pipeline/sequence_copy.h"
 #include "pipeline/source_identity.h"
 #include "pipeline/table_state.h"
+#include "pipeline/wal_flusher.h"
 
 namespace pgteal::pipeline {
 namespace {
@@ -26,9 +29,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds kTick{100};
 // Tables that come, go or are rewritten between lock and snapshot make us look again.
 constexpr int kSnapshotAttempts = 20;
-// "cannot build an initial slot snapshot": the server's advice is to try again.
-constexpr const char* kInternalError = "XX000";
-constexpr int kSlotAttempts = 5;
 
 // Large objects have a row of their own in table_state.
 PlannedTable LargeObjectsRow() {
@@ -36,18 +36,6 @@ PlannedTable LargeObjectsRow() {
   row.schema = "pg_catalog";
   row.name = "pg_largeobject";
   return row;
-}
-
-pg::CreatedSlot CreateExportingSlot(pg::ReplicationConnection& stream, const std::string& slot,
-                                    bool is_temporary) {
-  for (int attempt = 1;; ++attempt) {
-    try {
-      return stream.CreateSlot(slot, is_temporary, true);
-    } catch (const pg::ServerError& error) {
-      if (error.sqlstate() != kInternalError || attempt == kSlotAttempts) throw;
-      spdlog::info("creating the slot is tried again: {}", error.what());
-    }
-  }
 }
 
 }  // namespace
@@ -109,22 +97,26 @@ void Load::Conduct() {
   Finish();
 }
 
+void Load::Connect() {
+  const auto session = SessionOptions("load");
+  auto green = Beside(
+      [&] { return std::make_unique<pg::Connection>(deployment_.target, session); });
+  try {
+    blue_ = std::make_unique<pg::Connection>(deployment_.source, session);
+    green_ = green.get();
+  } catch (...) {
+    supervisor_.interrupt().Raise();  // nobody waits for the other
+    throw;
+  }
+}
+
 void Load::Check() {
-  blue_ = std::make_unique<pg::Connection>(deployment_.source, SessionOptions("load"));
-  green_ = std::make_unique<pg::Connection>(deployment_.target, SessionOptions("load"));
+  Connect();
   RequirePair(*blue_, *green_);
   PrepareLoadSession(*green_);
   state_ = DeploymentState(*green_, deployment_.name);
   is_resumed_ = !state_.empty();
-  if (options_.mode == CopyMode::kAll && !is_reload()) {
-    if (!is_resumed_) RequireEmptyTarget(*green_);
-    RequireRolesAndExtensions(*blue_, *green_, options_.dump);
-    dump_ = std::make_unique<SchemaDump>(deployment_.source, options_.dump, blue_->server_version(),
-                                         &supervisor_.interrupt());
-    schema_ = std::make_unique<TargetSchema>(
-        deployment_, TargetSchemaOptions{.jobs = options_.jobs, .is_resumed = is_resumed_},
-        supervisor_, progress_);
-  }
+  if (options_.mode == CopyMode::kAll && !is_reload()) CheckSchema();
   CheckSlot();
   PreparePublication(*blue_, deployment_, options_.bootstrap);
   if (!is_resumed_ && options_.mode == CopyMode::kData) {
@@ -132,6 +124,23 @@ void Load::Check() {
     MatchTarget(*green_, &plan_);
     RequireEmptyTables(*green_, plan_);
   }
+}
+
+// Programs that start and sessions that open take longer than all questions.
+void Load::CheckSchema() {
+  auto dump = Beside([this] {
+    return std::make_unique<SchemaDump>(deployment_.source, options_.dump, blue_->server_version(),
+                                        &supervisor_.interrupt());
+  });
+  auto schema = Beside([this] {
+    return std::make_unique<TargetSchema>(
+        deployment_, TargetSchemaOptions{.jobs = options_.jobs, .is_resumed = is_resumed_},
+        supervisor_, progress_);
+  });
+  if (!is_resumed_) RequireEmptyTarget(*green_);
+  RequireRolesAndExtensions(*blue_, *green_, options_.dump);
+  dump_ = dump.get();
+  schema_ = schema.get();
 }
 
 void Load::CheckSlot() {
@@ -163,12 +172,14 @@ std::optional<std::set<TableKey>> Load::Wanted() {
 // The locks come before the slot: what is rewritten or emptied between a snapshot and its COPY
 // looks empty to that COPY, and rewrites are not in the stream.
 void Load::OpenSnapshot() {
+  auto session = Beside([this] { return OpenSlotSession(); });
   const auto wanted = Wanted();
   const bool has_slot = pg::FindSlot(*blue_, deployment_.name).has_value();
   lock_ = std::make_unique<SourceLock>(deployment_.source, SessionOptions("lock"));
   bool is_temporary = has_slot;  // or it was made by an earlier attempt
   for (int attempt = 0; attempt < kSnapshotAttempts; ++attempt) {
     lock_->Take(*blue_, deployment_.name, wanted);
+    slot_ = attempt == 0 ? session.get() : OpenSlotSession();
     if (TryOpenSnapshot(is_temporary, wanted)) return;
     spdlog::info("tables were created or rewritten while the snapshot was made: looking again");
     // The slot of the first attempt stays: the stream begins there, and leaves out what the later
@@ -179,13 +190,14 @@ void Load::OpenSnapshot() {
                   "Try again when fewer tables come and go.");
 }
 
+std::unique_ptr<pg::ReplicationConnection> Load::OpenSlotSession() {
+  return std::make_unique<pg::ReplicationConnection>(deployment_.source, SessionOptions("slot"));
+}
+
 bool Load::TryOpenSnapshot(bool is_temporary, const std::optional<std::set<TableKey>>& wanted) {
-  slot_ = std::make_unique<pg::ReplicationConnection>(deployment_.source, SessionOptions("slot"));
   identity_ = slot_->IdentifySystem();
   const std::string name = is_temporary ? deployment_.name + "_load" : deployment_.name;
-  spdlog::info("creating slot {} on blue: waits for the transactions that are writing now", name);
   const auto created = CreateExportingSlot(*slot_, name, is_temporary);
-  spdlog::info("slot {} created consistent_point={}", name, created.consistent_point);
   point_ = SnapshotPoint{.snapshot = created.snapshot, .lsn = created.consistent_point};
   lock_->Import(point_->snapshot);
   plan_ = ReadPlan(lock_->session(), deployment_.name);
@@ -202,10 +214,7 @@ void Load::Record() {
     }
     return;
   }
-  if (is_resumed_ || !state_.empty()) {
-    AddTableStates(*green_, deployment_.name, plan_);
-    return;
-  }
+  if (!state_.empty()) return AddTableStates(*green_, deployment_.name, plan_);
   const auto slot = pg::FindSlot(*blue_, deployment_.name);
   if (!slot) throw pg::Refused(fmt::format("slot {} vanished", deployment_.name));
   state_ = dump_ ? "schema" : "copying";
@@ -235,6 +244,9 @@ bool Load::TakeDump() {
     slot_.reset();
     return false;
   }
+  if (state_ == "schema") {
+    pre_data_ = Beside([this] { return dump_->Items(SchemaDump::Section::kPreData); });
+  }
   post_data_ = PlanPostData(dump_->Items(SchemaDump::Section::kPostData), ReadIndexes(blue),
                             deployment_.name);
   for (const auto& sentence : NotCopied(blue, deployment_.name)) {
@@ -245,7 +257,7 @@ bool Load::TakeDump() {
 
 void Load::CreateSchema() {
   if (state_ != "schema") return;
-  schema_->CreatePreData(dump_->Items(SchemaDump::Section::kPreData));
+  schema_->CreatePreData(pre_data_.get());
   SetDeploymentState(*green_, deployment_.name, state_ = "copying");
 }
 
@@ -253,7 +265,7 @@ void Load::CreateSchema() {
 void Load::CopyTables() {
   MatchTarget(*green_, &plan_);
   std::vector<size_t> all(plan_.size());
-  for (size_t i = 0; i < all.size(); ++i) all[i] = i;
+  std::iota(all.begin(), all.end(), 0);
   const auto tasks = SplitTasks(plan_, all, options_.jobs);
   EmptyTables(tasks);
   if (dump_) PrepareBuilds();
@@ -323,9 +335,11 @@ void Load::BuildIndexes() {
 }
 
 void Load::AwaitCopies(CopyQueue& queue) {
+  const WalFlusher flusher(deployment_.target, SessionOptions("flush"));
   while (!queue.WaitForEnd(kTick)) {
     if (supervisor_.interrupt().is_raised()) throw pg::Interrupted();
   }
+  if (queue.postponed().empty()) return;
   TableCopier(lock_->session(), deployment_.target, SessionOptions("copy"), deployment_.name,
               *point_)
       .RunPostponed(queue);
@@ -337,7 +351,7 @@ void Load::EndCopy() {
   for (const auto& table : plan_) PGTEAL_CHECK(IsCopied(states, table), "a table was not copied");
   lock_->Release();
   slot_.reset();
-  DropVanished();
+  ForgetVanished(*green_, deployment_.name);
   if (!is_reload()) SetDeploymentState(*green_, deployment_.name, state_ = "indexing");
   if (!builds_) return;
   progress_.Enter(LoadPhase::kIndexes);
@@ -354,19 +368,6 @@ void Load::CopyObjects() {
   AddTableStates(*green_, deployment_.name, {row});
   SetCopied(*green_, deployment_.name, row, point_->lsn, count, 0);
   spdlog::info("large objects copied: {}; later changes are not in the stream", count);
-}
-
-// Tables that were dropped on blue before an interrupted load came to them.
-void Load::DropVanished() {
-  for (const auto& [key, table] : ReadTableStates(*green_, deployment_.name)) {
-    if (IsCopied(table)) continue;
-    spdlog::warn("table {}.{} is gone from blue's publication: green's is left as it is", key.first,
-                 key.second);
-    green_->Exec(
-        "DELETE FROM pgteal.table_state WHERE deployment = $1 AND schema_name = $2"
-        " AND table_name = $3",
-        {deployment_.name, key.first, key.second});
-  }
 }
 
 void Load::FinishSchema() {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <set>
@@ -14,6 +15,7 @@
 #include "pipeline/bootstrap.h"
 #include "pipeline/build_queue.h"
 #include "pipeline/load_progress.h"
+#include "pipeline/load_state.h"
 #include "pipeline/options.h"
 #include "pipeline/schema_dump.h"
 #include "pipeline/source_lock.h"
@@ -52,14 +54,22 @@ class Load {
 
   // Throws what ended the load.
   End Run(const std::atomic<bool>& stop, const Watch& watch);
+  // After kDone: what is left to do. Only the stream, or first the checks of foreign keys that wait
+  // for it.
+  LoadState state() const {
+    return has_postponed_checks_ ? LoadState::kCatchingUp : LoadState::kStreaming;
+  }
 
  private:
   pg::SessionOptions SessionOptions(const std::string& part);
   void Conduct();
+  void Connect();
   void Check();
+  void CheckSchema();
   void CheckSlot();
   std::optional<std::set<TableKey>> Wanted();
   void OpenSnapshot();
+  std::unique_ptr<pg::ReplicationConnection> OpenSlotSession();
   bool TryOpenSnapshot(bool is_temporary, const std::optional<std::set<TableKey>>& wanted);
   void Record();
   bool TakeDump();
@@ -72,7 +82,6 @@ class Load {
   void AwaitCopies(CopyQueue& queue);
   void EndCopy();
   void CopyObjects();
-  void DropVanished();
   void FinishSchema();
   void Finish();
   bool is_reload() const { return !options_.reload.empty(); }
@@ -92,6 +101,7 @@ class Load {
   std::optional<pg::SystemIdentity> identity_;
   std::unique_ptr<SchemaDump> dump_;  // null when the schema is there already
   std::unique_ptr<TargetSchema> schema_;
+  std::future<std::vector<DumpItem>> pre_data_;  // what dump_ is being read for
   PostDataPlan post_data_;
   std::unique_ptr<BuildQueue> builds_;  // null when the indexes are there already
   std::string state_;                   // pgteal.deployment.state

@@ -1,5 +1,7 @@
 #include "pipeline/table_state.h"
 
+#include <spdlog/spdlog.h>
+
 #include "applier/schema.h"
 
 namespace pgteal::pipeline {
@@ -51,6 +53,17 @@ void SetCopied(pg::Connection& green, const std::string& name, const PlannedTabl
       " WHERE deployment = $1 AND schema_name = $2 AND table_name = $3",
       {name, table.schema, table.name, ready_lsn.ToString(), std::to_string(rows),
        std::to_string(bytes)});
+}
+
+void ForgetVanished(pg::Connection& green, const std::string& name) {
+  const auto rows = green.Exec(
+      "DELETE FROM pgteal.table_state WHERE deployment = $1 AND phase NOT IN ('copied', 'ready')"
+      " RETURNING schema_name, table_name",
+      {name});
+  for (int i = 0; i < rows.rows(); ++i) {
+    spdlog::warn("table {}.{} is gone from blue's publication: green's is left as it is",
+                 rows.Text(i, 0), rows.Text(i, 1));
+  }
 }
 
 void SetAllReady(pg::Connection& green, const std::string& name) {

@@ -36,6 +36,9 @@ void AddTableStates(pg::Connection& green, const std::string& name,
 void SetCopying(pg::Connection& green, const std::string& name, const PlannedTable& table);
 void SetCopied(pg::Connection& green, const std::string& name, const PlannedTable& table,
                pg::Lsn ready_lsn, uint64_t rows, uint64_t bytes);
+// Takes those that were not copied off the record, with a warning: tables that were dropped on blue
+// before an interrupted load came to them.
+void ForgetVanished(pg::Connection& green, const std::string& name);
 void SetAllReady(pg::Connection& green, const std::string& name);
 
 // pgteal.deployment.state: schema, copying, indexing, streaming.

@@ -197,15 +197,37 @@ TEST_F(Load, HandsOverExactlyWhileBlueIsWritten) {
   EXPECT_TRUE(Workload::IsConsistent(green()));
 }
 
+// Green takes rows of `held` only while the test lets go of a lock there.
+constexpr const char* kHeldSql =
+    "CREATE FUNCTION let_go() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM"
+    " pg_catalog.pg_advisory_xact_lock_shared(77); RETURN true; END';"
+    "CREATE TABLE held (id int PRIMARY KEY, CHECK (let_go()));"
+    "INSERT INTO held VALUES (1), (2)";
+
+TEST_F(Load, TheSessionThatFlushesGreensWalIsNotNeeded) {
+  blue().Exec(kHeldSql);
+  Sql holder = db_.clusters().green().Connect(db_.name());
+  holder.Exec("SELECT pg_advisory_lock(77)");
+  const auto run = db_.Pgteal({"--log-level", "debug", "run", "--jobs", "2"});
+  const auto is_ended = [&] {
+    return holder.Scalar(
+               "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+               " WHERE application_name = 'pgteal flush pgteal' AND query ~ 'current_xact_id'") ==
+           "1";
+  };
+  EXPECT_TRUE(WaitUntil(is_ended, std::chrono::seconds(30))) << run->Log();
+  EXPECT_TRUE(run->WaitForLog("WAL is not flushed ahead of COPY"));
+  EXPECT_EQ(green().Scalar("SELECT state FROM pgteal.deployment"), "copying");
+  holder.Exec("SELECT pg_advisory_unlock(77)");
+  WaitLoaded(*run);
+  EXPECT_TRUE(db_.Equal());
+}
+
 TEST_F(Load, IndexesAreBuiltWhileAnotherTableIsCopiedAndAKillThenLosesNothing) {
-  // Green takes rows of `held` only while the test lets go of a lock there.
+  blue().Exec(kHeldSql);
   blue().Exec(
-      "CREATE FUNCTION let_go() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM"
-      " pg_catalog.pg_advisory_xact_lock_shared(77); RETURN true; END';"
-      "CREATE TABLE held (id int PRIMARY KEY, CHECK (let_go()));"
       "CREATE TABLE big (id int PRIMARY KEY, t text);"
       "CREATE INDEX big_t ON big (t);"
-      "INSERT INTO held VALUES (1), (2);"
       "INSERT INTO big SELECT g, md5(g::text) FROM generate_series(1, 20000) AS g");
   Sql holder = db_.clusters().green().Connect(db_.name());
   holder.Exec("SELECT pg_advisory_lock(77)");

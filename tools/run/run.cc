@@ -36,13 +36,14 @@ void RequireNoStartLsn(const RunOptions& options, const char* why) {
                     "Leave --start-lsn out to resume, or run `pgteal cleanup` to begin anew.");
 }
 
-// False when it was stopped.
-bool RunLoad(const RunOptions& options, const std::atomic<bool>& stop) {
+// What is left to do; none when it was stopped.
+std::optional<LoadState> RunLoad(const RunOptions& options, const std::atomic<bool>& stop) {
   LoadView view(options.is_terminal, options.log_interval);
   pipeline::Load load(options.deployment, options.load);
   const auto end =
       load.Run(stop, [&view](const pipeline::LoadProgress& progress) { view.Show(progress); });
-  return end == pipeline::Load::End::kDone;
+  if (end == pipeline::Load::End::kStopped) return std::nullopt;
+  return load.state();
 }
 
 pipeline::Session::End RunStream(const RunOptions& options,
@@ -99,8 +100,9 @@ bool MakeReady(const RunOptions& options, const pg::SessionOptions& session,
   RequireNoStartLsn(options,
                     is_copy && state == LoadState::kNone ? "is to be copied" : "has begun already");
   if (state == LoadState::kNone || state == LoadState::kLoading || !options.load.reload.empty()) {
-    if (!RunLoad(options, stop)) return false;
-    state = FindLoadState(options, session);
+    const auto left = RunLoad(options, stop);
+    if (!left) return false;
+    state = *left;
   }
   if (state != LoadState::kCatchingUp) return true;
   auto catch_up = options.stream;
