@@ -101,13 +101,9 @@ void Load::Connect() {
   const auto session = SessionOptions("load");
   auto green = Beside(
       [&] { return std::make_unique<pg::Connection>(deployment_.target, session); });
-  try {
-    blue_ = std::make_unique<pg::Connection>(deployment_.source, session);
-    green_ = green.get();
-  } catch (...) {
-    supervisor_.interrupt().Raise();  // nobody waits for the other
-    throw;
-  }
+  const InterruptOnError end(supervisor_.interrupt());
+  blue_ = std::make_unique<pg::Connection>(deployment_.source, session);
+  green_ = green.get();
 }
 
 void Load::Check() {
@@ -128,8 +124,8 @@ void Load::Check() {
 
 // Programs that start and sessions that open take longer than all questions.
 void Load::CheckSchema() {
-  auto dump = Beside([this] {
-    return std::make_unique<SchemaDump>(deployment_.source, options_.dump, blue_->server_version(),
+  auto dump = Beside([this, version = blue_->server_version()] {
+    return std::make_unique<SchemaDump>(deployment_.source, options_.dump, version,
                                         &supervisor_.interrupt());
   });
   auto schema = Beside([this] {
@@ -137,6 +133,7 @@ void Load::CheckSchema() {
         deployment_, TargetSchemaOptions{.jobs = options_.jobs, .is_resumed = is_resumed_},
         supervisor_, progress_);
   });
+  const InterruptOnError end(supervisor_.interrupt());
   if (!is_resumed_) RequireEmptyTarget(*green_);
   RequireRolesAndExtensions(*blue_, *green_, options_.dump);
   dump_ = dump.get();
@@ -173,6 +170,7 @@ std::optional<std::set<TableKey>> Load::Wanted() {
 // looks empty to that COPY, and rewrites are not in the stream.
 void Load::OpenSnapshot() {
   auto session = Beside([this] { return OpenSlotSession(); });
+  const InterruptOnError end(supervisor_.interrupt());
   const auto wanted = Wanted();
   const bool has_slot = pg::FindSlot(*blue_, deployment_.name).has_value();
   lock_ = std::make_unique<SourceLock>(deployment_.source, SessionOptions("lock"));
@@ -274,7 +272,6 @@ void Load::CopyTables() {
   });
   auto workers = StartWorkers(queue, tasks.size());
   try {
-    if (dump_) CopyObjects();
     AwaitCopies(queue);
     EndCopy();
   } catch (...) {
@@ -336,6 +333,7 @@ void Load::BuildIndexes() {
 
 void Load::AwaitCopies(CopyQueue& queue) {
   const WalFlusher flusher(deployment_.target, SessionOptions("flush"));
+  if (dump_) CopyObjects();
   while (!queue.WaitForEnd(kTick)) {
     if (supervisor_.interrupt().is_raised()) throw pg::Interrupted();
   }

@@ -19,7 +19,7 @@ struct DumpOptions {
 };
 
 // Blue's schema through the real pg_dump and pg_restore, as child processes. The archive is removed
-// by the destructor. One thread.
+// by the destructor. One thread; Items() of several, after Take().
 class SchemaDump {
  public:
   // Throws ConfigError when the programs are missing or older than blue.

@@ -67,6 +67,17 @@ void SchemaGuard::LookSoon() {
   wake_.Ring();
 }
 
+void SchemaGuard::LookOnce(pg::Connection& blue, pg::Connection& green) {
+  if (mode_ == DdlGuard::kOff) return;
+  Stop();
+  if (has_looked_) return;
+  try {
+    Look(blue, green);
+  } catch (const pg::Error& error) {
+    spdlog::debug("{}'s schema was not compared: {}", names_.blue, error.what());
+  }
+}
+
 void SchemaGuard::LookLast() {
   if (mode_ == DdlGuard::kOff) return;
   Stop();
@@ -101,7 +112,8 @@ void SchemaGuard::Run() {
 
 void SchemaGuard::LookSafely() {
   try {
-    Look();
+    Connect();
+    Look(*blue_, *green_);
   } catch (const pg::Error& error) {
     spdlog::debug("{}'s schema is not compared for the moment: {}", names_.blue, error.what());
     blue_.reset();
@@ -123,47 +135,47 @@ void SchemaGuard::LearnNames(pg::Connection& blue, pg::Connection& green) {
                                 ReadTurn(green, deployment_.name).epoch));
 }
 
-void SchemaGuard::Look() {
-  Connect();
-  LearnNames(*blue_, *green_);
-  if (has_log_) ReportStatements();
-  const std::string tokens = SchemaToken(*blue_) + " " + SchemaToken(*green_);
+void SchemaGuard::Look(pg::Connection& blue, pg::Connection& green) {
+  LearnNames(blue, green);
+  if (has_log_) ReportStatements(blue, green);
+  const std::string tokens = SchemaToken(blue) + " " + SchemaToken(green);
+  has_looked_ = true;
   if (tokens == tokens_) return;
-  const auto baseline = ReadBaseline(*green_, deployment_.name);
+  const auto baseline = ReadBaseline(green, deployment_.name);
   if (!baseline) return;
-  auto changes = FindDifferences(*blue_, *green_, deployment_.name);
+  auto changes = FindDifferences(blue, green, deployment_.name);
   changes.erase(std::remove_if(changes.begin(), changes.end(),
                                [&](const auto& one) { return IsKnown(*baseline, one); }),
                 changes.end());
-  Report(changes);
+  Report(green, changes);
   tokens_ = tokens;
 }
 
-void SchemaGuard::ReportStatements() {
-  for (const auto& line : ReadDdlLog(*blue_)) {
+void SchemaGuard::ReportStatements(pg::Connection& blue, pg::Connection& green) {
+  for (const auto& line : ReadDdlLog(blue)) {
     spdlog::info("on {}: {}", names_.blue, line);
-    applier::RecordEvent(*green_, deployment_.name, "ddl_statement", line);
+    applier::RecordEvent(green, deployment_.name, "ddl_statement", line);
   }
 }
 
-void SchemaGuard::Report(const std::vector<SchemaDifference>& changes) {
+void SchemaGuard::Report(pg::Connection& green, const std::vector<SchemaDifference>& changes) {
   const std::string names = Names(changes, names_);
   const std::string settled =
       fmt::format("{} has the changes of {}'s schema", names_.green, names_.blue);
   const bool is_settled = changes.empty();
-  green_->Exec("BEGIN");
+  green.Exec("BEGIN");
   const bool has_moved =
-      green_
-          ->Exec("UPDATE pgteal.deployment SET state = $3 WHERE name = $1 AND state = $2",
-                 {deployment_.name, is_settled ? "degraded" : "streaming",
-                  is_settled ? "streaming" : "degraded"})
+      green
+          .Exec("UPDATE pgteal.deployment SET state = $3 WHERE name = $1 AND state = $2",
+                {deployment_.name, is_settled ? "degraded" : "streaming",
+                 is_settled ? "streaming" : "degraded"})
           .affected_rows() > 0;
   const bool is_news = has_moved || (!is_settled && names != reported_);
   if (is_news) {
-    applier::RecordEvent(*green_, deployment_.name, is_settled ? "ddl_settled" : "ddl",
+    applier::RecordEvent(green, deployment_.name, is_settled ? "ddl_settled" : "ddl",
                          is_settled ? settled : names);
   }
-  green_->Exec("COMMIT");
+  green.Exec("COMMIT");
   reported_ = names;
   if (!is_news) return;
   if (is_settled) {

@@ -32,6 +32,9 @@ class SchemaGuard {
   void Start();
   // From any thread: look at the next opportunity.
   void LookSoon();
+  // Ends the thread and looks once if it never has, with the caller's sessions: a short run tells
+  // what it has met, too.
+  void LookOnce(pg::Connection& blue, pg::Connection& green);
   // Ends the thread and looks once more, because something failed that a change may be the cause
   // of.
   void LookLast();
@@ -40,11 +43,11 @@ class SchemaGuard {
   void Run();
   void Stop();
   void LookSafely();
-  void Look();
+  void Look(pg::Connection& blue, pg::Connection& green);
   void Connect();
   void LearnNames(pg::Connection& blue, pg::Connection& green);
-  void ReportStatements();
-  void Report(const std::vector<SchemaDifference>& changes);
+  void ReportStatements(pg::Connection& blue, pg::Connection& green);
+  void Report(pg::Connection& green, const std::vector<SchemaDifference>& changes);
 
   const Deployment& deployment_;
   const DdlGuard mode_;
@@ -52,13 +55,14 @@ class SchemaGuard {
   std::atomic<bool> is_stopping_ = false;
   std::atomic<bool> is_asked_ = false;
   pg::Interrupt interrupt_;
-  // The guard's thread; after it has ended, the main thread.
+  // The guard's thread; before it starts and after it has ended, the main thread.
   std::unique_ptr<pg::Connection> blue_;
   std::unique_ptr<pg::Connection> green_;
   SideNames names_;       // of the two
   std::string tokens_;    // fingerprints at the last whole comparison
   std::string reported_;  // the changes of the last report
   bool has_log_ = false;
+  bool has_looked_ = false;
   std::jthread thread_;  // last, so that it ends first
 };
 

@@ -2,13 +2,14 @@
 
 #include <spdlog/spdlog.h>
 
-#include "pg/error.h"
+#include <exception>
+
 
 namespace pgteal::pipeline {
 namespace {
 
-// A small part of what a ring takes to go round, and seldom enough to cost nothing: each flush
-// takes a transaction id.
+// A small part of what a ring takes to go round, and seldom enough to cost next to nothing. Each
+// flush takes a transaction id.
 constexpr std::chrono::milliseconds kPause{10};
 
 }  // namespace
@@ -27,11 +28,12 @@ void WalFlusher::Run() {
     // Not waiting for standbys.
     green.Exec("SET synchronous_commit = local");
     while (!is_stopping_.load(std::memory_order_acquire)) {
-      // A commit with a transaction id is what makes a server flush.
-      green.Exec("SELECT pg_current_xact_id()");
+      // What has written WAL waits for its commit to be flushed, and for all before it. An empty
+      // message does nothing else; a transaction id alone would leave the flush to the walwriter.
+      green.Exec("SELECT pg_logical_emit_message(true, 'pgteal', '')");
       wake_.Wait(Clock::now() + kPause);
     }
-  } catch (const pg::Error& error) {
+  } catch (const std::exception& error) {
     spdlog::debug("green's WAL is not flushed ahead of COPY: {}", error.what());
   }
 }

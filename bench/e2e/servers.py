@@ -49,10 +49,11 @@ def reserve_huge_pages():
             setting.write(str(pages))
 
     with open("/proc/sys/vm/nr_hugepages") as setting:
-        atexit.register(reserve, int(setting.read()))
+        former = int(setting.read())
+    atexit.register(reserve, former)
     with open("/proc/meminfo") as info:
         kilobytes = next(int(line.split()[1]) for line in info if line.startswith("Hugepagesize:"))
-    reserve(2 * SHARED_MEGABYTES * 1024 // kilobytes)
+    reserve(former - (-2 * SHARED_MEGABYTES * 1024 // kilobytes))
     SETTINGS["huge_pages"] = "on"
 
 

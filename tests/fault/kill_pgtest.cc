@@ -40,7 +40,8 @@ class Kill : public FaultTest {
 
 TEST_F(Kill, AHundredKillsDuringAWorkloadLoseAndDoubleNothing) {
   // However slow the machine, the workload outlasts the kills.
-  Workload workload(db_.BlueInfo(), {.transactions_max = 200'000, .pace = milliseconds(16)});
+  Workload workload(db_.BlueInfo(),
+                    {.transactions_max = 200'000, .pace = milliseconds(16), .rest = 3});
   EXPECT_GE(KillAgainAndAgain(100, 70), 70);
   EXPECT_FALSE(workload.is_finished());
   workload.Stop();

@@ -61,6 +61,15 @@ TEST_F(DdlGuard, AChangeOfBlueDegradesUntilGreenHasItToo) {
 }
 
 // Ten seconds lie between two looks that nothing asked for.
+TEST_F(DdlGuard, ARunThatEndsAtOnceTellsOfAChangeToo) {
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  ASSERT_NO_FATAL_FAILURE(Apply({}));
+  blue().Exec("CREATE INDEX t_v ON t (v)");
+  ASSERT_NO_FATAL_FAILURE(Apply({}));
+  EXPECT_EQ(State(), "degraded");
+  EXPECT_THAT(Events("ddl"), HasSubstr("index public.t_v is missing on green"));
+}
+
 TEST_F(DdlGuard, ATableThatTheStreamAnnouncesAnewIsLookedAtAtOnce) {
   Start();
   const auto looked_at = [this](const std::string& index) {

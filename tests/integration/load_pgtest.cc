@@ -212,7 +212,7 @@ TEST_F(Load, TheSessionThatFlushesGreensWalIsNotNeeded) {
   const auto is_ended = [&] {
     return holder.Scalar(
                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-               " WHERE application_name = 'pgteal flush pgteal' AND query ~ 'current_xact_id'") ==
+               " WHERE application_name = 'pgteal flush pgteal' AND query ~ 'emit_message'") ==
            "1";
   };
   EXPECT_TRUE(WaitUntil(is_ended, std::chrono::seconds(30))) << run->Log();

@@ -22,7 +22,7 @@ struct WorkloadOptions {
   std::chrono::milliseconds pace{8};
   // A session rests at least so many times as long as its last transaction took: on a slow machine
   // pgteal has the same share of it left, and does not fall behind for ever.
-  int rest = 3;
+  int rest = 1;
   // Rows of an occasional large transaction.
   int large_rows = 600;
   // Every so often a table is emptied.
