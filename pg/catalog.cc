@@ -68,7 +68,10 @@ SameServer CompareServers(Connection& a, Connection& b) {
 void FlushPast(Connection& connection, Lsn flush_lsn) {
   constexpr uint64_t kPageBytesMin = 1024;  // whatever wal_block_size is
   if (flush_lsn.value % kPageBytesMin != 0) return;
-  connection.Exec("SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_current_xact_id() END");
+  // A commit is only flushed when something else was written before its record, as is a message.
+  connection.Exec(
+      "SET LOCAL synchronous_commit = local; SELECT CASE WHEN NOT pg_is_in_recovery() THEN"
+      " pg_logical_emit_message(true, 'pgteal', '') END");
 }
 
 bool IsInRecovery(Connection& connection) {

@@ -49,8 +49,9 @@ Session::End Stream::Run(const std::atomic<bool>& stop, const Session::Watch& wa
 }
 
 Stream::Next Stream::Judge(bool was_streaming) {
-  // A process that never got as far as streaming reports what is wrong instead of trying for ever.
-  const bool was_ever_streaming = was_streaming || state_.generation.has_value();
+  // A process that never got as far as streaming, or as waiting for another one's slot, reports
+  // what is wrong instead of trying for ever.
+  const bool was_ever_right = was_streaming || has_waited_ || state_.generation.has_value();
   try {
     throw;
   } catch (const applier::BinaryRefused& error) {
@@ -58,12 +59,13 @@ Stream::Next Stream::Judge(bool was_streaming) {
     state_.use_binary = false;
     return Next::kRetryNow;
   } catch (const pg::ConnectionLost& error) {
-    if (!was_ever_streaming) throw;
+    if (!was_ever_right) throw;
     spdlog::warn("session ended, retried in {} ms: {}", backoff_.count(), error.what());
   } catch (const pg::ServerError& error) {
     const bool is_slot_busy = error.sqlstate() == pg::kObjectInUse;
     if (pg::Judge(error.sqlstate()).verdict == pg::Verdict::kStop) throw;
-    if (!was_ever_streaming && !is_slot_busy) throw;
+    has_waited_ |= is_slot_busy;
+    if (!was_ever_right && !is_slot_busy) throw;
     if (is_slot_busy) backoff_ = std::min(backoff_, kSlotBusyBackoff);
     spdlog::warn("session ended, retried in {} ms: {}{}{}", backoff_.count(), error.what(),
                  error.hint().empty() ? "" : ". ", error.hint());

@@ -29,6 +29,7 @@ class Stream {
   const StreamOptions options_;
   SpoolFolder spool_;
   SessionState state_;
+  bool has_waited_ = false;  // for a slot in use: all that it takes to stream was there
   std::chrono::milliseconds backoff_;
   pg::Lsn seen_applied_;  // at the last look, of this session or of one before
 };

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tests/fault/fault_test.h"
+#include "tests/support/gate.h"
 
 namespace pgteal::tests {
 namespace {
@@ -86,6 +87,21 @@ TEST_F(Concurrency, ASecondProcessWaitsForTheSlotAndTheFirstGoesOn) {
   ExpectArrived();
 }
 
+TEST_F(Concurrency, AWaitingProcessOutlivesTheLossOfItsServer) {
+  Gate blue(db_.clusters().blue());
+  const auto second = Start(blue.ConnInfo(db_.name()));
+  EXPECT_TRUE(second->WaitForLog("retried in"));
+  blue.Refuse(true);
+  blue.CutNow();
+  // Longer than it waits for the slot.
+  ExpectRunsFor(*second, 2000, 3000);
+  blue.Refuse(false);
+  first_->Kill9();
+  EXPECT_TRUE(second->WaitForLog("streaming slot="));
+  workload_.Stop();
+  ExpectArrived();
+}
+
 TEST_F(Concurrency, WhoeverLosesTheSlotToAnotherLosesForGood) {
   const auto second = Start();
   EXPECT_TRUE(second->WaitForLog("retried in"));
@@ -93,9 +109,11 @@ TEST_F(Concurrency, WhoeverLosesTheSlotToAnotherLosesForGood) {
   const auto one_has_ended = [&] {
     EndWalsender();
     ExpectRunsFor(*second, 0, 300);
+    if (HasFailure()) return true;
     return second->Log().find("streaming slot=") != std::string::npos;
   };
   ASSERT_TRUE(WaitUntil(one_has_ended, seconds(60)));
+  ASSERT_FALSE(HasFailure()) << second->Log();
   ExpectGivesUp(*first_);
   EXPECT_TRUE(second->IsRunning());
   workload_.Stop();
