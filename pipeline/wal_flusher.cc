@@ -4,7 +4,6 @@
 
 #include <exception>
 
-
 namespace pgteal::pipeline {
 namespace {
 
