@@ -16,7 +16,7 @@ PGTEAL = os.environ.get("PGTEAL", os.path.join(ROOT, "build/release/pgteal"))
 # Being told to end is a way to end: servers are stopped and folders removed.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
-SHARED_MEGABYTES = 640  # what a server maps: its buffers and a tenth for the rest
+SHARED_MEGABYTES = 640  # what a server maps: its buffers and a quarter for the rest
 SETTINGS = {
     "wal_level": "logical", "shared_buffers": "'512MB'", "max_wal_size": "'16GB'",
     "checkpoint_timeout": "'30min'", "max_replication_slots": "20", "max_wal_senders": "20",
