@@ -68,10 +68,13 @@ SameServer CompareServers(Connection& a, Connection& b) {
 void FlushPast(Connection& connection, Lsn flush_lsn) {
   constexpr uint64_t kPageBytesMin = 1024;  // whatever wal_block_size is
   if (flush_lsn.value % kPageBytesMin != 0) return;
-  // A commit is only flushed when something else was written before its record, as is a message.
+  // A commit is waited for if it has a transaction id and something was written before its record.
+  // A message that is not transactional leaves it an empty one, which no stream has: a switchover
+  // counts transactions.
   connection.Exec(
       "SET LOCAL synchronous_commit = local; SELECT CASE WHEN NOT pg_is_in_recovery() THEN"
-      " pg_logical_emit_message(true, 'pgteal', '') END");
+      " pg_logical_emit_message(false, 'pgteal', '') END,"
+      " CASE WHEN NOT pg_is_in_recovery() THEN pg_current_xact_id() END");
 }
 
 bool IsInRecovery(Connection& connection) {

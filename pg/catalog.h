@@ -48,7 +48,7 @@ SameServer CompareServers(Connection& a, Connection& b);
 bool IsInRecovery(Connection& connection);
 // For a flush position that a stream is waited for to reach. Servers flush whole pages of WAL, so
 // it may lie within a record, of which nothing is sent before the rest is flushed, too: where
-// nobody writes, many seconds later. An empty message sees to that; it lies behind the position.
+// nobody writes, many seconds later. An empty commit sees to that; no stream has it.
 void FlushPast(Connection& connection, Lsn flush_lsn);
 bool MaySetReplicaRole(Connection& connection);
 bool MayUseOrigins(Connection& connection);
