@@ -7,7 +7,7 @@ import sys
 import time
 
 import cpu
-from servers import PGTEAL
+from servers import PGTEAL, ROOT
 
 SUBSCRIPTION_OPTIONS = {"default": "", "best": ", binary = true, streaming = parallel"}
 
@@ -66,6 +66,26 @@ class Pgteal:
             self.ended(130)
 
 
+class Reader:
+    """Reads the stream and drops it: as long as blue's walsender takes, whoever applies what it sends."""
+
+    program = os.path.join(ROOT, "build/release/read_stream")
+
+    def __init__(self, name="reader"):
+        self.name, self.db = name, None
+
+    def set_up(self, pair):
+        pair.blue.sql(f"SELECT pg_create_logical_replication_slot('{self.name}', 'pgoutput')", "bench")
+
+    def run(self, pair):
+        start = time.monotonic()
+        subprocess.run([self.program, pair.blue.conninfo("bench"), self.name], check=True, stdout=subprocess.DEVNULL)
+        return time.monotonic() - start, {}
+
+    def stop(self, pair):
+        pass
+
+
 class Subscription:
     """PostgreSQL's own; its CPU time is that of its workers on green."""
 
@@ -102,7 +122,7 @@ def digest(server, db):
 
 def compare(pair, contenders, what):
     want = digest(pair.blue, "bench")
-    for contender in contenders:
+    for contender in filter(lambda c: c.db, contenders):
         if digest(pair.green, contender.db) != want:
             sys.exit(f"{what}: {contender.db} differs from blue: no number counts")
 
@@ -110,7 +130,7 @@ def compare(pair, contenders, what):
 def set_up(pair, schema, contenders):
     for server in (pair.blue, pair.green):
         server.sql("CREATE ROLE probe SUPERUSER LOGIN")
-    for server, db in [(pair.blue, "bench")] + [(pair.green, c.db) for c in contenders]:
+    for server, db in [(pair.blue, "bench")] + [(pair.green, c.db) for c in contenders if c.db]:
         server.sql(f"CREATE DATABASE {db}")
         server.sql(schema, db)
     pair.blue.sql("".join(f"CREATE PUBLICATION {c.name} FOR ALL TABLES;" for c in contenders), "bench")

@@ -10,7 +10,7 @@ import statistics
 
 import chart
 import workloads
-from contenders import SUBSCRIPTION_OPTIONS, Pgteal, Subscription, compare, in_turns, set_up
+from contenders import SUBSCRIPTION_OPTIONS, Pgteal, Reader, Subscription, compare, in_turns, set_up
 from cpu import CpuWatch
 from servers import Pair, reserve_huge_pages
 
@@ -61,19 +61,31 @@ def summary(workload, contender, bar, rounds):
             "max": round(max(ratios), 2), "cpu_per_million": cost, "peak_rss_mb": peak}
 
 
+def limit(reader, rounds):
+    """What streaming could reach if applying took nothing."""
+    ratios = [r["sub"]["seconds"] / r[reader.name]["seconds"] for r in rounds]
+    seconds = statistics.median(r[reader.name]["seconds"] for r in rounds)
+    print(f"  limit   {seconds:6.2f} s, {statistics.median(ratios):4.2f} times as fast ({min(ratios):.2f}-{max(ratios):.2f}):"
+          " streaming to nobody", flush=True)
+    return {"median": round(statistics.median(ratios), 2), "min": round(min(ratios), 2), "max": round(max(ratios), 2)}
+
+
 def measure(workload, options):
     pgteals = [Pgteal("stream", "--read-ahead", "off", *options.pgteal),
                Pgteal("ahead", "--read-ahead", "on", *options.pgteal)]
     sub = Subscription(options.subscription)
-    contenders = [*pgteals, sub]
+    readers = [Reader()] if options.limit else []
+    contenders = [*pgteals, sub, *readers]
     with Pair(options.version) as pair:
         set_up(pair, workload.schema, contenders)
         rounds = [one_round(pair, workload, turn, contenders) for turn in range(options.pairs)]
     cost = cpu_per_million(workload, sub, rounds)
     print(f"{workload.title}: subscription {statistics.median(r['sub']['seconds'] for r in rounds):.2f} s,"
           f" CPU s per million changes: blue {cost['blue']:.2f}, green {cost['green']:.2f}")
-    return {"workload": workload.name, "title": workload.title, "rounds": rounds, "subscription_cpu_per_million": cost,
-            "ratios": {c.name: summary(workload, c, bar, rounds) for c, bar in zip(pgteals, workload.bar)}}
+    ratios = {c.name: summary(workload, c, bar, rounds) for c, bar in zip(pgteals, workload.bar)}
+    found = {"workload": workload.name, "title": workload.title, "rounds": rounds, "subscription_cpu_per_million": cost,
+             "ratios": ratios}
+    return {**found, "limit": limit(readers[0], rounds)} if readers else found
 
 
 def main():
@@ -85,6 +97,8 @@ def main():
     parser.add_argument("--subscription", choices=SUBSCRIPTION_OPTIONS, default="default")
     parser.add_argument("--huge-pages", action="store_true",
                         help="reserve them for the servers while it runs, as in production (root)")
+    parser.add_argument("--limit", action="store_true",
+                        help="also read the stream without applying it, which nobody who streams can outrun")
     parser.add_argument("--json", metavar="FILE", help="write all figures")
     parser.add_argument("--svg", metavar="FILE", help="draw the ratios")
     parser.add_argument("pgteal", nargs="*", help="further options of pgteal run, after --")
