@@ -1,9 +1,9 @@
 #include "pipeline/schema_dump.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
 #include <utility>
 
@@ -33,31 +33,6 @@ std::string Text(const pg::ConnInfo& info) {
   return text;
 }
 
-// A file for our account alone, removed by the destructor.
-class PrivateFile {
- public:
-  PrivateFile(const std::string& folder, const std::string& content)
-      : path_((std::filesystem::path(folder) / "pgteal-service-XXXXXX").string()) {
-    const int fd = mkstemp(path_.data());
-    if (fd < 0) throw pg::ConfigError("cannot make a file in " + folder);
-    const bool is_written =
-        write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size());
-    close(fd);
-    if (!is_written) throw pg::ConfigError("cannot write a file in " + folder);
-  }
-  ~PrivateFile() {
-    std::error_code ignored;
-    std::filesystem::remove(path_, ignored);
-  }
-  PrivateFile(const PrivateFile&) = delete;
-  PrivateFile& operator=(const PrivateFile&) = delete;
-
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 // "pg_dump (PostgreSQL) 15.6 (Debian …)", "… 18beta1"
 int Major(const std::string& version) {
   const size_t at = version.find(") ");
@@ -81,16 +56,6 @@ SchemaDump::SchemaDump(const pg::ConnInfo& source, const DumpOptions& options, i
     : source_(source), options_(options), interrupt_(interrupt) {
   CheckVersion("pg_dump", source_version);
   CheckVersion("pg_restore", source_version);
-  std::string name = (std::filesystem::path(options_.folder) / "pgteal-schema-XXXXXX").string();
-  const int fd = mkstemp(name.data());
-  if (fd < 0) throw pg::ConfigError("cannot make a file in " + options_.folder);
-  close(fd);
-  archive_ = name;
-}
-
-SchemaDump::~SchemaDump() {
-  std::error_code ignored;
-  if (!archive_.empty()) std::filesystem::remove(archive_, ignored);
 }
 
 std::string SchemaDump::Program(const std::string& name) const {
@@ -132,7 +97,7 @@ void SchemaDump::Take(const std::string& snapshot) {
       Program("pg_dump"),          "--schema-only",
       "--format=custom",           "--no-subscriptions",
       "--exclude-schema=pgteal",   "--encoding=UTF8",
-      "--lock-wait-timeout=10000", "--file=" + archive_.string(),
+      "--lock-wait-timeout=10000", "--file=" + archive_.path(),
   };
   if (!snapshot.empty()) argv.push_back("--snapshot=" + snapshot);
   std::vector<std::pair<std::string, std::string>> env = {{"PGAPPNAME", "pgteal schema"}};
@@ -141,13 +106,13 @@ void SchemaDump::Take(const std::string& snapshot) {
   }
   std::string info = Text(source_);
   // libpq has no variable for this one, but takes it from a service file.
-  std::optional<PrivateFile> service;
+  std::optional<MemoryFile> service;
   if (const auto key = source_.Get("sslpassword"); !key.empty()) {
     if (!source_.Get("service").empty()) {
       throw pg::ConfigError("sslpassword and service do not go together",
                             "Put sslpassword into the service file.");
     }
-    service.emplace(options_.folder, fmt::format("[{}]\nsslpassword={}\n", kService, key));
+    service.emplace("the service file", fmt::format("[{}]\nsslpassword={}\n", kService, key));
     env.emplace_back("PGSERVICEFILE", service->path());
     info += fmt::format("service='{}'", kService);
   }
@@ -161,7 +126,7 @@ std::vector<DumpItem> SchemaDump::Items(Section section) const {
       section == Section::kPreData ? "--section=pre-data" : "--section=post-data", "--file=-"};
   if (options_.no_owner) argv.emplace_back("--no-owner");
   if (options_.no_privileges) argv.emplace_back("--no-privileges");
-  argv.push_back(archive_.string());
+  argv.push_back(archive_.path());
   return SplitScript(Run(std::move(argv), {}));
 }
 

@@ -1,33 +1,29 @@
 #ifndef PGTEAL_PIPELINE_SCHEMA_DUMP_H_
 #define PGTEAL_PIPELINE_SCHEMA_DUMP_H_
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "pg/conninfo.h"
 #include "pg/interrupt.h"
 #include "pipeline/dump_script.h"
+#include "pipeline/memory_file.h"
 
 namespace pgteal::pipeline {
 
 struct DumpOptions {
-  std::string pg_bin = {};      // folder of pg_dump and pg_restore; empty: PATH
-  bool no_owner = false;        // everything belongs to our role on green
-  bool no_privileges = false;   // no GRANT and REVOKE
-  std::string folder = "/tmp";  // for the archive, which holds the schema and no rows
+  std::string pg_bin = {};     // folder of pg_dump and pg_restore; empty: PATH
+  bool no_owner = false;       // everything belongs to our role on green
+  bool no_privileges = false;  // no GRANT and REVOKE
 };
 
-// Blue's schema through the real pg_dump and pg_restore, as child processes. The archive is removed
-// by the destructor. One thread; Items() of several, after Take().
+// Blue's schema through the real pg_dump and pg_restore, as child processes. One thread; Items() of
+// several, after Take().
 class SchemaDump {
  public:
   // Throws ConfigError when the programs are missing or older than blue.
   SchemaDump(const pg::ConnInfo& source, const DumpOptions& options, int source_version,
              const pg::Interrupt* interrupt);
-  ~SchemaDump();
-  SchemaDump(const SchemaDump&) = delete;
-  SchemaDump& operator=(const SchemaDump&) = delete;
 
   // `snapshot`: an exported one, or empty for the schema as it is now.
   void Take(const std::string& snapshot);
@@ -44,7 +40,7 @@ class SchemaDump {
   const pg::ConnInfo source_;
   const DumpOptions options_;
   const pg::Interrupt* const interrupt_;
-  std::filesystem::path archive_;
+  MemoryFile archive_{"the schema"};  // holds no rows
 };
 
 }  // namespace pgteal::pipeline

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "tests/support/cluster_pair.h"
 #include "tests/support/temp_folder.h"
@@ -27,7 +28,7 @@ class LoadConnInfo : public PairTest {
     Script("pg_dump", "case \"$1\" in --version) ;; *) { printf '%s\\n' \"$@\"; } > " +
                           File("argv") + "; printf '%s' \"$PGPASSWORD\" > " + File("password") +
                           "; if [ -n \"$PGSERVICEFILE\" ]; then cat \"$PGSERVICEFILE\" > " +
-                          File("service") + "; stat -c %a \"$PGSERVICEFILE\" > " + File("mode") +
+                          File("service") + "; stat -L -c %a \"$PGSERVICEFILE\" > " + File("mode") +
                           "; echo \"$PGSERVICEFILE\" > " + File("service_path") +
                           "; fi ;; esac; exec '" + dump + "' \"$@\"");
     Script("pg_restore", "exec '" + ClientProgram("pg_restore").string() + "' \"$@\"");
@@ -40,11 +41,13 @@ class LoadConnInfo : public PairTest {
     chmod(File(name).c_str(), 0755);
   }
   std::unique_ptr<PgtealProcess> RunFrom(const std::string& source,
-                                         std::map<std::string, std::string> env = {}) {
+                                         std::map<std::string, std::string> env = {},
+                                         const std::vector<std::string>& more = {}) {
     env["PGTEAL_SOURCE"] = source;
     env["PGTEAL_TARGET"] = db_.GreenInfo();
-    return std::make_unique<PgtealProcess>(
-        std::vector<std::string>{"run", "--pg-bin", folder_.path().string()}, env);
+    std::vector<std::string> args = {"run", "--pg-bin", folder_.path().string()};
+    args.insert(args.end(), more.begin(), more.end());
+    return std::make_unique<PgtealProcess>(args, env);
   }
   void ExpectLoaded(PgtealProcess& run) {
     ASSERT_TRUE(run.WaitForLog("sequences set", seconds(60)));
@@ -72,10 +75,23 @@ TEST_F(LoadConnInfo, EveryOptionReachesPgDumpAndNoPasswordItsCommandLine) {
   EXPECT_EQ(Content("password"), "se cret'1");
   EXPECT_EQ(Content("service"), "[pgteal]\nsslpassword=keysecret\n");
   EXPECT_EQ(Content("mode"), "600\n");
-  std::string path = Content("service_path");
-  path.pop_back();
-  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_THAT(Content("service_path"), testing::StartsWith("/proc/self/fd/"));
   EXPECT_THAT(run->Log(), Not(HasSubstr("cret")));
+}
+
+// Neither the schema nor the key's password: files without a name.
+TEST_F(LoadConnInfo, AKilledLoadLeavesNoFile) {
+  Script("pg_dump", "case \"$1\" in --version) exec '" + ClientProgram("pg_dump").string() +
+                        "' --version ;; esac; cat \"$PGSERVICEFILE\" > " + File("service") +
+                        "; touch " + File("reached") +
+                        "; while kill -0 $PPID; do sleep 0.05; done");
+  const TempFolder spool("spool");
+  const auto run = RunFrom(db_.BlueInfo() + " sslpassword=keysecret", {},
+                           {"--spool-folder", spool.path().string()});
+  ASSERT_TRUE(WaitUntil([&] { return std::filesystem::exists(File("reached")); }, seconds(60)));
+  EXPECT_EQ(Content("service"), "[pgteal]\nsslpassword=keysecret\n");
+  run->Kill9();
+  EXPECT_TRUE(std::filesystem::is_empty(spool.path()));
 }
 
 TEST_F(LoadConnInfo, AServiceIsFoundByPgDumpToo) {

@@ -142,7 +142,6 @@ std::set<pipeline::TableKey> ParseTables(const std::vector<std::string>& names) 
 int RunVerb(RunFlags& flags) {
   auto& run = flags.run;
   run.load.reload = ParseTables(flags.reload_tables);
-  run.load.dump.folder = run.stream.spool_folder;
   run.deployment = {.source = ParseSource(flags.common),
                     .target = ParseTarget(flags.common),
                     .name = flags.common.name};
