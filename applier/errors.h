@@ -1,6 +1,8 @@
 #ifndef PGTEAL_APPLIER_ERRORS_H_
 #define PGTEAL_APPLIER_ERRORS_H_
 
+#include <string>
+
 #include "pg/error.h"
 
 namespace pgteal::applier {
@@ -15,6 +17,10 @@ class BinaryRefused : public pg::Error {
 class TakenOver : public pg::Refused {
   using Refused::Refused;
 };
+
+// An insert lacks a value that blue holds out of line: it was an update, and pgoutput's row filter
+// made an insert of it without fetching what the update had left alone. Throws Refused.
+[[noreturn]] void ThrowUnsentValue(const std::string& table);
 
 }  // namespace pgteal::applier
 

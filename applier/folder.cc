@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "applier/errors.h"
 #include "applier/row_key.h"
 #include "pg/error.h"
 
@@ -101,11 +102,7 @@ bool Folder::Fold(const Change& change, const TargetRelation& target, uint32_t t
 }
 
 bool Folder::Insert(const TargetRelation& target, uint32_t table, Values row) {
-  if (HasUnchanged(target, row)) {
-    throw pg::Refused(
-        fmt::format("blue sent an insert into {} without a TOAST value", target.DisplayName()),
-        "A row filter of the publication made this insert from an update: drop the row filter.");
-  }
+  if (HasUnchanged(target, row)) ThrowUnsentValue(target.DisplayName());
   if (target.key.empty()) {
     RowEffect& effect = NewRow(table, 0, row);
     effect.write = Write::kInsert;

@@ -80,10 +80,11 @@ Progress TakeOver(pg::Connection& green, const std::string& slot, std::optional<
 
 void FlushProgress(pg::Connection& green, const std::string& slot, uint64_t generation) {
   // One text is one round trip, and one transaction, of which the setting is a part.
-  green.Exec(fmt::format("SET LOCAL synchronous_commit = local;"
-                         " UPDATE pgteal.progress SET updated_at = clock_timestamp()"
-                         " WHERE slot = {} AND generation = {}",
-                         pg::QuoteLiteral(slot), generation));
+  green.Exec(
+      fmt::format("SET LOCAL synchronous_commit = local;"
+                  " UPDATE pgteal.progress SET updated_at = clock_timestamp()"
+                  " WHERE slot = {} AND generation = {}",
+                  pg::QuoteLiteral(slot), generation));
 }
 
 size_t SendAdvance(pg::Pipelined& pipelined, StatementCache& statements, const std::string& slot,

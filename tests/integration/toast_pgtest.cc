@@ -128,5 +128,33 @@ TEST_F(ToastedKey, IsFoundByTheWholeRow) {
   ExpectApplied();
 }
 
+// A row filter makes an insert of an update that moves a row into it, without the values that the
+// update left alone: they are not to be had, and nothing may take their place.
+class FilteredToast : public StreamTest {
+ protected:
+  void SetUp() override {
+    ExecBoth(kTable);
+    blue().Exec("CREATE PUBLICATION pgteal FOR TABLE t WHERE (id > 5)");
+    ASSERT_NO_FATAL_FAILURE(Bootstrap());
+    blue().Exec("INSERT INTO t(id, big) VALUES (1, repeat('big', 1000)), (10, repeat('b', 1000))");
+    blue().Exec("UPDATE t SET id = id + 100 WHERE id = 1");
+  }
+  void ExpectRefused() {
+    EXPECT_EQ(RunUntilCaughtUp(), 3) << Log();
+    ExpectLogNames({"insert into public.t without a TOAST value", "drop the row filter"});
+    EXPECT_EQ(green().Scalar("SELECT count(*) FROM t WHERE id > 100"), "0");
+  }
+};
+
+TEST_F(FilteredToast, AnInsertWithoutAValueIsRefused) { ExpectRefused(); }
+
+TEST_F(FilteredToast, AnInsertWithoutAValueIsRefusedRowByRow) {
+  green().Exec(
+      "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+      "CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION nothing();"
+      "ALTER TABLE t ENABLE ALWAYS TRIGGER g");
+  ExpectRefused();
+}
+
 }  // namespace
 }  // namespace pgteal::tests
