@@ -11,6 +11,7 @@
 #include "pipeline/ddl_log.h"
 #include "pipeline/fence.h"
 #include "pipeline/read_only.h"
+#include "pipeline/slot_use.h"
 #include "pipeline/turn.h"
 #include "pipeline/way_back.h"
 
@@ -20,11 +21,10 @@ namespace {
 using Removed = std::vector<std::string>;
 
 void RequireIdle(pg::Connection& blue, const std::string& slot_name) {
-  const auto slot = pg::FindSlot(blue, slot_name);
-  if (!slot || !slot->is_active) return;
-  throw pg::Refused(
-      fmt::format("slot {} is in use by process {} of blue", slot_name, slot->active_pid),
-      "Stop the pgteal that streams from it, then clean up.");
+  const auto user = SlotUser(blue, slot_name);
+  if (!user) return;
+  throw pg::Refused(fmt::format("slot {} is in use by process {} of blue", slot_name, *user),
+                    "Stop the pgteal that streams from it, then clean up.");
 }
 
 void RequireNoTurn(const Deployment& deployment, const pg::SessionOptions& session) {

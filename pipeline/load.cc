@@ -17,6 +17,7 @@
 #include "pipeline/load_watch.h"
 #include "pipeline/read_only.h"
 #include "pipeline/sequence_copy.h"
+#include "pipeline/slot_use.h"
 #include "pipeline/source_identity.h"
 #include "pipeline/table_state.h"
 #include "pipeline/wal_flusher.h"
@@ -99,8 +100,8 @@ void Load::Conduct() {
 
 void Load::Connect() {
   const auto session = SessionOptions("load");
-  auto green = Beside(
-      [&] { return std::make_unique<pg::Connection>(deployment_.target, session); });
+  auto green =
+      Beside([&] { return std::make_unique<pg::Connection>(deployment_.target, session); });
   const InterruptOnError end(supervisor_.interrupt());
   blue_ = std::make_unique<pg::Connection>(deployment_.source, session);
   green_ = green.get();
@@ -148,7 +149,7 @@ void Load::CheckSlot() {
   }
   if (!slot) return;
   RequireKeptSlot(*slot);
-  if (slot->is_active) {
+  if (SlotUser(*blue_, deployment_.name)) {
     throw pg::Refused(fmt::format("another process streams from slot {}", deployment_.name),
                       "Stop it first: this load and its stream must not overlap.");
   }

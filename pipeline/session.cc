@@ -13,6 +13,7 @@
 #include "pg/sqlstate.h"
 #include "pipeline/beside.h"
 #include "pipeline/slot_restart.h"
+#include "pipeline/slot_use.h"
 #include "pipeline/source_identity.h"
 
 namespace pgteal::pipeline {
@@ -24,7 +25,13 @@ using std::chrono::milliseconds;
 constexpr milliseconds kTick{50};
 // Blue's WAL position is asked for the lag display only.
 constexpr milliseconds kSourceLook{1000};
-constexpr const char* kReadAheadPart = "read-ahead";
+
+[[noreturn]] void ThrowBusy(std::string message) {
+  pg::ServerErrorFields busy;
+  busy.sqlstate = pg::kObjectInUse;
+  busy.message = std::move(message);
+  throw pg::ServerError(std::move(busy));
+}
 
 }  // namespace
 
@@ -145,30 +152,36 @@ pg::Lsn Session::CheckSource() {
     state_.until_lsn = identity.flush_lsn;
     pg::FlushPast(*blue_, state_.until_lsn);
   }
-  RequireSlotFree();
+  RequireNobodyReadsAhead();
   // Nobody streams: it is likely that green becomes ours.
   if (!slot->is_active) apply_->OpenLanes();
   return progress->end_lsn;
 }
 
 // Whoever reads ahead leaves the slot itself alone, but is as alive as one that streams.
-void Session::RequireSlotFree() {
-  const auto others = blue_->Exec(
-      "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND usename = "
-      "current_user",
-      {SessionOptions(kReadAheadPart).application_name});
-  if (others.Int(0, 0) == 0) return;
-  pg::ServerErrorFields busy;
-  busy.sqlstate = pg::kObjectInUse;
-  busy.message = fmt::format("slot {} is being read ahead by another process", deployment_.name);
-  throw pg::ServerError(std::move(busy));
+void Session::RequireNobodyReadsAhead() {
+  if (ReadsAhead(*blue_, deployment_.name)) {
+    ThrowBusy(fmt::format("slot {} is being read ahead by another process", deployment_.name));
+  }
 }
 
+// A copy can be made of a slot that another process streams from: that one must not be overtaken.
+void Session::RequireNobodyStreams() {
+  const auto slot = pg::FindSlot(*blue_, deployment_.name);
+  if (!slot || !slot->is_active) return;
+  ThrowBusy(fmt::format("slot {} is active for process {} of blue", slot->name, slot->active_pid));
+}
+
+// Of two that begin at the same moment each shows itself before it looks for the other: one of them
+// at least sees it.
 void Session::StartStream(pg::Lsn progress_lsn) {
-  RequireSlotFree();
+  RequireNobodyReadsAhead();
   if (!std::exchange(state_.is_restart_moved, true)) MoveRestartLsn(*blue_, deployment_.name);
   read_ahead_ = BeginReadAhead(progress_lsn);
-  if (!read_ahead_) stream_->StartReplication(stream_options_, progress_lsn);
+  if (!read_ahead_) {
+    stream_->StartReplication(stream_options_, progress_lsn);
+    RequireNobodyReadsAhead();
+  }
   spdlog::info("{} slot={} lsn={} binary={}", read_ahead_ ? "reading ahead" : "streaming",
                deployment_.name, progress_lsn, stream_options_.binary);
 }
@@ -183,12 +196,13 @@ std::unique_ptr<ReadAhead> Session::BeginReadAhead(pg::Lsn progress_lsn) {
     auto reader =
         std::make_unique<ReadAhead>(read_ahead, deployment_.source, SessionOptions(kReadAheadPart),
                                     stream_options_, state_.until_lsn);
+    RequireNobodyStreams();
     if (reader->IsWorthwhile()) {
       reader->Begin();
       return reader;
     }
   } catch (const pg::ServerError& error) {
-    if (options_.read_ahead == ReadAheadMode::kOn) throw;
+    if (options_.read_ahead == ReadAheadMode::kOn || error.sqlstate() == pg::kObjectInUse) throw;
     spdlog::debug("the backlog is not read ahead: {}", error.what());
   }
   return nullptr;
@@ -220,13 +234,13 @@ void Session::StartThreads() {
       decoder::AssemblerOptions{.protocol_version = 2,
                                 .memory_bytes_max = options_.transaction_bytes_max},
       spool_, apply_->early_apply());
-  receiver_ = std::make_unique<Receiver>(ReceiverOptions{.resume_lsn = resume_lsn,
-                                                         .until_lsn = state_.until_lsn,
-                                                         .stream = stream_options_,
-                                                         .feedback = options_.feedback},
-                                         *stream_, *assembler_, apply_->ring(), apply_->progress(),
-                                         wake_receiver_, supervisor_.wake(),
-                                         std::move(read_ahead_));
+  receiver_ =
+      std::make_unique<Receiver>(ReceiverOptions{.resume_lsn = resume_lsn,
+                                                 .until_lsn = state_.until_lsn,
+                                                 .stream = stream_options_,
+                                                 .feedback = options_.feedback},
+                                 *stream_, *assembler_, apply_->ring(), apply_->progress(),
+                                 wake_receiver_, supervisor_.wake(), std::move(read_ahead_));
   apply_->Start(receiver_->is_behind());
   requests_ = std::make_unique<Requests>(apply_->green(), deployment_.name, apply_->intake(),
                                          apply_->progress());

@@ -56,7 +56,8 @@ class Session {
   pg::SessionOptions SessionOptions(const std::string& part);
   void Connect();
   pg::Lsn CheckSource();
-  void RequireSlotFree();
+  void RequireNobodyReadsAhead();
+  void RequireNobodyStreams();
   void StartStream(pg::Lsn progress_lsn);
   std::unique_ptr<ReadAhead> BeginReadAhead(pg::Lsn progress_lsn);
   void StartThreads();

@@ -14,6 +14,7 @@
 #include "pg/catalog.h"
 #include "pg/error.h"
 #include "pipeline/blue_snapshot.h"
+#include "pipeline/slot_use.h"
 #include "pipeline/source_identity.h"
 #include "pipeline/stream.h"
 #include "pipeline/table_state.h"
@@ -65,8 +66,7 @@ void RequireComparable(pg::Connection& green, const std::string& name) {
 }
 
 bool IsStreamed(pg::Connection& blue, const std::string& name) {
-  const auto slot = pg::FindSlot(blue, name);
-  return slot && slot->is_active;
+  return SlotUser(blue, name).has_value();
 }
 
 // One attempt after the other to get green and a snapshot of blue to one LSN.

@@ -208,6 +208,44 @@ TEST_F(ReadAheadTest, SleepsWhileTheLastOfTheBacklogIsApplied) {
   EXPECT_TRUE(db_.Equal());
 }
 
+// A slot that is active can be copied: it is another's all the same.
+TEST_F(ReadAheadTest, ASecondProcessWithABacklogWaitsForTheOneThatStreams) {
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  const auto first = Launch();
+  Write(1, 1);
+  ASSERT_TRUE(db_.WaitCaughtUp()) << first->Log();
+  const char* generation = "SELECT generation FROM pgteal.progress";
+  const std::string before = green().Scalar(generation);
+  Sql keeper(db_.GreenInfo());
+  keeper.Exec("BEGIN; LOCK TABLE t IN SHARE MODE");
+  Write(2, 100);
+  const auto second = Launch({"--read-ahead", "on", "--until-caught-up"});
+  ASSERT_TRUE(second->WaitForLog("slot pgteal is active for process")) << second->Log();
+  EXPECT_EQ(green().Scalar(generation), before);
+  keeper.Exec("ROLLBACK");
+  ASSERT_TRUE(db_.WaitCaughtUp()) << first->Log();
+  first->Terminate();
+  EXPECT_EQ(first->WaitExit(), 130) << first->Log();
+  EXPECT_EQ(second->WaitExit(std::chrono::seconds(60)), 0) << second->Log();
+  EXPECT_TRUE(db_.Equal());
+}
+
+TEST_F(ReadAheadTest, NobodyWorksBesideTheOneThatReadsAhead) {
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  const Sql reader(db_.BlueInfo() + " application_name='pgteal read-ahead pgteal'");
+  const auto refused = [this](const Args& args, const std::string& why) {
+    const auto process = db_.Pgteal(args);
+    EXPECT_EQ(process->WaitExit(std::chrono::seconds(60)), 3) << process->Log();
+    EXPECT_THAT(process->Stdout() + process->Log(), testing::HasSubstr(why));
+  };
+  refused({"run", "--reload-table", "public.t"}, "another process streams from slot pgteal");
+  refused({"cleanup"}, "slot pgteal is in use by process " + std::to_string(reader.backend_pid()));
+  refused({"switchover"}, "the backlog of slot pgteal is still being read");
+  const auto status = db_.Pgteal({"status"});
+  EXPECT_EQ(status->WaitExit(std::chrono::seconds(60)), 0) << status->Log();
+  EXPECT_THAT(status->Stdout(), testing::HasSubstr("active"));
+}
+
 TEST_F(ReadAheadTest, ASecondProcessWaitsForTheOneThatReadsAhead) {
   ASSERT_NO_FATAL_FAILURE(Bootstrap());
   Write(1, 10);

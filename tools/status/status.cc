@@ -6,6 +6,7 @@
 #include "applier/schema.h"
 #include "pg/catalog.h"
 #include "pg/error.h"
+#include "pipeline/slot_use.h"
 #include "pipeline/turn.h"
 
 namespace pgteal::tools {
@@ -89,11 +90,12 @@ void ReadSlot(pg::Connection& from, Status* status) {
       " FROM pg_replication_slots WHERE slot_name = $1",
       {status->name, status->source_lsn.ToString()});
   if (row.is_empty()) return;
-  status->slot = {.is_active = row.Bool(0, 0),
-                  .wal_status = row.String(0, 1),
-                  .confirmed_flush_lsn = row.IsNull(0, 2) ? pg::Lsn{} : row.LsnAt(0, 2),
-                  .retained_bytes = row.IsNull(0, 3) ? 0 : row.Int(0, 3),
-                  .safe_bytes = std::nullopt};
+  status->slot = {
+      .is_active = row.Bool(0, 0) || pipeline::ReadsAhead(from, status->name).has_value(),
+      .wal_status = row.String(0, 1),
+      .confirmed_flush_lsn = row.IsNull(0, 2) ? pg::Lsn{} : row.LsnAt(0, 2),
+      .retained_bytes = row.IsNull(0, 3) ? 0 : row.Int(0, 3),
+      .safe_bytes = std::nullopt};
   if (!row.IsNull(0, 4)) status->slot->safe_bytes = row.Int(0, 4);
 }
 

@@ -11,6 +11,7 @@
 #include "pg/quote.h"
 #include "pipeline/large_objects.h"
 #include "pipeline/schema_catalog.h"
+#include "pipeline/slot_use.h"
 #include "pipeline/table_state.h"
 #include "pipeline/verify.h"
 #include "tools/check/check.h"
@@ -52,6 +53,9 @@ void CheckStream(pg::Connection& from, pg::Connection& to, const pipeline::Deplo
   if (!slot) {
     objections->push_back(
         {fmt::format("slot {} does not exist", oriented.name), "`pgteal run` says what to do."});
+  } else if (pipeline::ReadsAhead(from, oriented.name)) {
+    objections->push_back({fmt::format("the backlog of slot {} is still being read", oriented.name),
+                           "Wait until `pgteal status` shows a small lag."});
   } else if (!slot->is_active) {
     objections->push_back({fmt::format("nobody streams from slot {}", oriented.name),
                            "Start `pgteal run`: the switchover drains through it."});
