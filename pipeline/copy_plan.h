@@ -26,8 +26,8 @@ struct PlannedTable {
   bool is_partitioned = false;
   uint64_t bytes = 0;  // on disk, TOAST included
   uint64_t pages = 0;
-  std::vector<PlannedColumn> columns;  // without generated ones
-  std::string row_filter;              // of the publication, as SQL; or empty
+  std::vector<PlannedColumn> columns = {};  // without generated ones
+  std::string row_filter = {};              // of the publication, as SQL; or empty
 
   // From green, by MatchTarget.
   bool is_binary = false;

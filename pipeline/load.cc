@@ -16,6 +16,7 @@
 #include "pipeline/load_checks.h"
 #include "pipeline/load_watch.h"
 #include "pipeline/read_only.h"
+#include "pipeline/rivals.h"
 #include "pipeline/sequence_copy.h"
 #include "pipeline/slot_use.h"
 #include "pipeline/source_identity.h"
@@ -32,12 +33,7 @@ constexpr milliseconds kTick{100};
 constexpr int kSnapshotAttempts = 20;
 
 // Large objects have a row of their own in table_state.
-PlannedTable LargeObjectsRow() {
-  PlannedTable row;
-  row.schema = "pg_catalog";
-  row.name = "pg_largeobject";
-  return row;
-}
+PlannedTable LargeObjectsRow() { return {.schema = "pg_catalog", .name = "pg_largeobject"}; }
 
 }  // namespace
 
@@ -113,6 +109,7 @@ void Load::Check() {
   PrepareLoadSession(*green_);
   state_ = DeploymentState(*green_, deployment_.name);
   is_resumed_ = !state_.empty();
+  if (!is_resumed_) RequireNoRival(*blue_, *green_, deployment_.name, options_.bootstrap);
   if (options_.mode == CopyMode::kAll && !is_reload()) CheckSchema();
   CheckSlot();
   PreparePublication(*blue_, deployment_, options_.bootstrap);

@@ -59,6 +59,7 @@ TEST_F(SequencesTest, TenThousandAreReadAndSetHoweverTheyStand) {
   ExecForAll(blue(), set + "0");
   ExecForAll(green(), set + "1");
   const std::string values = Values(blue());
+  ASSERT_EQ(db_.Pgteal({"run", "--copy", "none", "--until-caught-up"})->WaitExit(), 0);
   EXPECT_NE(Values(green()), values);
   auto sync = db_.Pgteal({"sync-sequences", "--json"});
   ASSERT_EQ(sync->WaitExit(), 0) << sync->Log();

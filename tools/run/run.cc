@@ -9,6 +9,7 @@
 #include "applier/errors.h"
 #include "pg/error.h"
 #include "pipeline/load_state.h"
+#include "pipeline/rivals.h"
 #include "pipeline/stream.h"
 #include "pipeline/table_state.h"
 #include "pipeline/turn.h"
@@ -77,12 +78,17 @@ LoadState FindLoadState(const RunOptions& options, const pg::SessionOptions& ses
   return pipeline::LoadStateOf(pipeline::DeploymentState(green, options.deployment.name));
 }
 
+void RequireNoRival(const RunOptions& options, const pg::SessionOptions& session) {
+  pg::Connection blue(options.deployment.source, session);
+  pg::Connection green(options.deployment.target, session);
+  pipeline::RequireNoRival(blue, green, options.deployment.name, options.load.bootstrap);
+}
+
 // Everything before the stream, from the state that green's deployment is known to be in, if it is.
 // False when it was stopped.
 bool MakeReady(const RunOptions& options, const pg::SessionOptions& session,
                const std::atomic<bool>& stop, const std::optional<std::string>& known_state) {
-  auto state =
-      known_state ? pipeline::LoadStateOf(*known_state) : FindLoadState(options, session);
+  auto state = known_state ? pipeline::LoadStateOf(*known_state) : FindLoadState(options, session);
   const bool is_copy = options.load.mode != pipeline::CopyMode::kNone;
   if (state == LoadState::kLoading && !is_copy) {
     throw pg::Refused("green is only half loaded",
@@ -93,6 +99,7 @@ bool MakeReady(const RunOptions& options, const pg::SessionOptions& session,
                       "Leave it out until the load is done.");
   }
   if (state == LoadState::kNone && !is_copy) {
+    RequireNoRival(options, session);
     const auto slot = pipeline::PrepareSource(options.deployment, options.load.bootstrap, session);
     pipeline::PrepareTarget(options.deployment, slot, options.start_lsn, session);
     return true;

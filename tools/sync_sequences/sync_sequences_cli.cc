@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "pipeline/rivals.h"
 #include "pipeline/sequence_copy.h"
 #include "pipeline/turn.h"
 #include "tools/cli/exit_codes.h"
@@ -32,6 +33,7 @@ int SyncSequences(const SyncFlags& flags) {
   const auto oriented = pipeline::Oriented(deployment, pipeline::CurrentEpoch(deployment, session));
   pg::Connection from(oriented.source, session);
   pg::Connection to(oriented.target, session);
+  pipeline::RequireFollows(to, from, deployment.name);
   const auto begun = std::chrono::steady_clock::now();
   const size_t count = pipeline::CopySequences(from, to);
   const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begun;
