@@ -65,8 +65,12 @@ Progress TakeOver(pg::Connection& green, const std::string& slot, std::optional<
                   int lock_timeout_ms) {
   const std::string only =
       expected ? fmt::format(" AND generation = {}", *expected) : std::string();
+  // What the row says now is told to blue as durable: so this commit, and everything before it, is
+  // flushed whatever the role's or the database's synchronous_commit.
   const auto results = green.ExecTogether(
-      {{"SELECT set_config('lock_timeout', $1, true)", {std::to_string(lock_timeout_ms)}},
+      {{"SELECT set_config('lock_timeout', $1, true),"
+        " set_config('synchronous_commit', 'local', true)",
+        {std::to_string(lock_timeout_ms)}},
        {"UPDATE pgteal.progress SET generation = generation + 1 WHERE slot = $1" + only +
             " RETURNING " + kProgressColumns,
         {slot}}});

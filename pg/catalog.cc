@@ -77,6 +77,12 @@ void FlushPast(Connection& connection, Lsn flush_lsn) {
       " CASE WHEN NOT pg_is_in_recovery() THEN pg_current_xact_id() END");
 }
 
+void MakeCommitsDurable(Connection& connection) {
+  connection.Exec(
+      "SELECT set_config('synchronous_commit', 'local', false)"
+      " WHERE current_setting('synchronous_commit') = 'off'");
+}
+
 bool IsInRecovery(Connection& connection) {
   return connection.Exec("SELECT pg_is_in_recovery()").Bool(0, 0);
 }

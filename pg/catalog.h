@@ -50,6 +50,9 @@ bool IsInRecovery(Connection& connection);
 // it may lie within a record, of which nothing is sent before the rest is flushed, too: where
 // nobody writes, many seconds later. An empty commit sees to that; no stream has it.
 void FlushPast(Connection& connection, Lsn flush_lsn);
+// Of a session whose commits decide something: they survive a crash of the server even where its
+// database or our role has synchronous_commit off.
+void MakeCommitsDurable(Connection& connection);
 bool MaySetReplicaRole(Connection& connection);
 bool MayUseOrigins(Connection& connection);
 std::string Setting(Connection& connection, const std::string& name);

@@ -16,6 +16,8 @@ namespace {
 constexpr int kFramesAtOnce = 1000;
 // Transactions put into the ring before the batcher is told.
 constexpr size_t kWakeAfter = 64;
+// SQLSTATEs of a server that goes away, whatever it was doing.
+constexpr std::string_view kShutdownClass = "57P";
 // An idle thread looks at its timers so often.
 constexpr std::chrono::milliseconds kLook{500};
 
@@ -49,6 +51,10 @@ void Receiver::Run() {
       ReadBacklog();
     } catch (const pg::Interrupted&) {
       if (!is_stopping_.load(std::memory_order_acquire)) throw;
+    } catch (const pg::ServerError& error) {
+      // Its temporary files, say, have no room. The stream needs none of that.
+      if (!error.sqlstate().starts_with(kShutdownClass)) has_read_ahead_failed_ = true;
+      throw;
     }
   }
   while (!is_stopping_.load(std::memory_order_acquire)) {

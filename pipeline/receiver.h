@@ -51,6 +51,10 @@ class Receiver {
   }
   // False while the backlog is read ahead.
   bool is_streaming() const { return is_streaming_.load(std::memory_order_acquire); }
+  // Blue refused a chunk: the next session had better stream.
+  bool has_read_ahead_failed() const {
+    return has_read_ahead_failed_.load(std::memory_order_acquire);
+  }
   // Everything up to until_lsn is committed on green, but green has not flushed it yet.
   bool is_awaiting_flush() const { return is_awaiting_flush_.load(std::memory_order_acquire); }
   // Everything up to until_lsn has been received and is durable on green.
@@ -92,6 +96,7 @@ class Receiver {
   // Not null while the stream has not begun.
   const std::unique_ptr<ReadAhead> read_ahead_;
   std::atomic<bool> is_streaming_;
+  std::atomic<bool> has_read_ahead_failed_ = false;
   std::atomic<uint64_t> announcement_count_ = 0;
   bool has_reached_end_ = false;  // nothing more is to be received
   std::atomic<bool> is_awaiting_flush_ = false;

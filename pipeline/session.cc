@@ -189,7 +189,7 @@ void Session::StartStream(pg::Lsn progress_lsn) {
 // Null when the stream does better, or when blue does not let us.
 std::unique_ptr<ReadAhead> Session::BeginReadAhead(pg::Lsn progress_lsn) {
   ReadAheadOptions read_ahead;
-  if (options_.read_ahead == ReadAheadMode::kOff) return nullptr;
+  if (options_.read_ahead == ReadAheadMode::kOff || !state_.may_read_ahead) return nullptr;
   if (options_.read_ahead == ReadAheadMode::kOn) read_ahead.backlog_bytes_min = 1;
   if (source_lsn_.value < progress_lsn.value + read_ahead.backlog_bytes_min) return nullptr;
   try {
@@ -280,6 +280,7 @@ void Session::Finish() {
   apply_->Drain();
   receiver_->Stop();
   receiver_thread_ = {};
+  if (receiver_->has_read_ahead_failed()) state_.may_read_ahead = false;
   try {
     supervisor_.RethrowFailure();
   } catch (const applier::TakenOver&) {

@@ -32,6 +32,7 @@ struct SessionState {
   std::optional<uint64_t> generation;  // ours, once we have taken over
   bool use_binary = true;              // false after BinaryRefused
   bool is_restart_moved = false;       // of the slot, or tried once
+  bool may_read_ahead = true;          // false once blue could not do it
   pg::Lsn until_lsn;                   // resolved once, so that a reconnect does not move it
 };
 

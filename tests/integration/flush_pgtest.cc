@@ -4,6 +4,8 @@
 #include <memory>
 #include <string>
 
+#include "applier/progress_row.h"
+#include "applier/schema.h"
 #include "pg/catalog.h"
 #include "pg/connection.h"
 #include "tests/support/pg_cluster.h"
@@ -78,6 +80,44 @@ TEST_P(FlushPast, WritesNothingForAPositionWithinAPage) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Versions, FlushPast, testing::Values(14, 15, 16, 17, 18));
+
+// Commits are not waited for by default on this server.
+class LazyServer : public testing::Test {
+ protected:
+  LazyServer() { server_.Start(); }
+  pg::Connection Connect() const {
+    return pg::Connection(pg::ConnInfo::Parse(server_.ConnInfo()), pg::SessionOptions{});
+  }
+
+  PgCluster server_{
+      17, {{"wal_writer_delay", "10s"}, {"autovacuum", "off"}, {"synchronous_commit", "off"}}};
+};
+
+// Blue is told at once that green has what the row says.
+TEST_F(LazyServer, WhatATakeOverReadsIsDurable) {
+  auto green = Connect();
+  applier::EnsureSchema(green);
+  applier::InsertProgress(green, "s", pg::Lsn{1});
+  auto side = server_.Connect();
+  const auto advance = [&side] {
+    side.Exec("UPDATE pgteal.progress SET end_lsn = end_lsn + 1");
+    const std::string end = side.Scalar("SELECT pg_current_wal_insert_lsn()");
+    return side.Scalar("SELECT pg_current_wal_flush_lsn() < '" + end + "'") == "t";
+  };
+  ASSERT_TRUE(WaitUntil(advance, std::chrono::seconds(20)));
+  const std::string end = side.Scalar("SELECT pg_current_wal_insert_lsn()");
+  applier::TakeOver(green, "s", std::nullopt, 1000);
+  EXPECT_EQ(side.Scalar("SELECT pg_current_wal_flush_lsn() >= '" + end + "'"), "t");
+}
+
+TEST_F(LazyServer, CommitsThatDecideSomethingAreDurable) {
+  auto session = Connect();
+  pg::MakeCommitsDurable(session);
+  EXPECT_EQ(pg::Setting(session, "synchronous_commit"), "local");
+  session.Exec("SET synchronous_commit = remote_apply");
+  pg::MakeCommitsDurable(session);
+  EXPECT_EQ(pg::Setting(session, "synchronous_commit"), "remote_apply");
+}
 
 }  // namespace
 }  // namespace pgteal::tests

@@ -280,5 +280,22 @@ TEST(ReadAheadSettings, WithoutAFreeSlotTheStreamDoesIt) {
   EXPECT_TRUE(db.Equal());
 }
 
+// A result is more than blue may write to temporary files: it would be refused again and again.
+TEST(ReadAheadSettings, WhatBlueHasNoRoomForIsStreamed) {
+  ClusterPair clusters(DefaultVersions(), {{"temp_file_limit", "1MB"}});
+  DatabasePair db(clusters);
+  db.ExecBoth("CREATE TABLE t(id int PRIMARY KEY, v text)");
+  const std::vector<std::string> run = {"run", "--copy", "none", "--until-caught-up"};
+  const auto begin = db.Pgteal(run);
+  ASSERT_EQ(begin->WaitExit(), 0) << begin->Log();
+  db.blue().Exec("INSERT INTO t SELECT g, repeat('v', 2000) FROM generate_series(1, 30000) AS g");
+  auto ahead = run;
+  ahead.insert(ahead.end(), {"--read-ahead", "on"});
+  const auto process = db.Pgteal(ahead);
+  EXPECT_EQ(process->WaitExit(std::chrono::seconds(60)), 0) << process->Log();
+  EXPECT_THAT(process->Log(), testing::HasSubstr("temp_file_limit"));
+  EXPECT_TRUE(db.Equal());
+}
+
 }  // namespace
 }  // namespace pgteal::tests

@@ -158,6 +158,7 @@ void Switchover::Connect() {
     }
     from_ = std::make_unique<pg::Connection>(oriented_.source, session);
     to_ = std::make_unique<pg::Connection>(oriented_.target, session);
+    for (auto* side : {from_.get(), to_.get()}) pg::MakeCommitsDurable(*side);
     drain_.emplace(*from_, *to_, oriented_.name);
   });
 }
