@@ -6,12 +6,18 @@ namespace {
 // The row that says that there is a baseline, even of nothing.
 constexpr const char* kMark = "recorded";
 
+// Joined by name: to_regclass() may be asked of every relation before the publication's are picked,
+// and fails for a role that may not use all schemas (pg_toast).
 constexpr const char* kUnpublishedSql = R"(
+, published AS MATERIALIZED (
+  SELECT c.oid FROM pg_publication_tables AS p JOIN pg_namespace AS n ON n.nspname = p.schemaname
+    JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = p.tablename
+   WHERE p.pubname = $1)
 SELECT t.name FROM tables AS t
- WHERE t.relkind = 'r' AND t.relpersistence = 'p' AND NOT EXISTS (
-   SELECT FROM pg_publication_tables AS p WHERE p.pubname = $1
-      AND to_regclass(format('%I.%I', p.schemaname, p.tablename))
-          IN (SELECT t.oid UNION SELECT relid FROM pg_partition_ancestors(t.oid))) ORDER BY 1)";
+ WHERE t.relkind = 'r' AND t.relpersistence = 'p'
+   AND t.oid NOT IN (SELECT oid FROM published)
+   AND NOT EXISTS (SELECT FROM pg_partition_ancestors(t.oid) AS a
+                    WHERE a.relid IN (SELECT oid FROM published)) ORDER BY 1)";
 
 }  // namespace
 

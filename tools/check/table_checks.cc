@@ -42,6 +42,10 @@ const std::vector<Check> kBlueChecks = {
      .advice = "Without one blue's own UPDATE and DELETE fail once the table is published. "
                "run --set-replica-identity sets them.",
      .sql = R"(
+, published AS MATERIALIZED (
+  SELECT c.oid FROM pg_publication_tables AS p JOIN pg_namespace AS n ON n.nspname = p.schemaname
+    JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = p.tablename
+   WHERE p.pubname = @name@)
 SELECT t.name, format('ALTER TABLE %s REPLICA IDENTITY %s;', t.name, coalesce('USING INDEX ' ||
          (SELECT quote_ident(xc.relname) FROM pg_index AS x
             JOIN pg_class AS xc ON xc.oid = x.indexrelid WHERE x.indrelid = t.oid
@@ -56,9 +60,9 @@ SELECT t.name, format('ALTER TABLE %s REPLICA IDENTITY %s;', t.name, coalesce('U
                                 WHEN 'i' THEN i.indisreplident ELSE false END)
    AND (NOT EXISTS (SELECT FROM pg_publication WHERE pubname = @name@)
         OR EXISTS (SELECT FROM pg_publication WHERE pubname = @name@ AND puballtables)
-        OR EXISTS (SELECT FROM pg_publication_tables AS p
-             WHERE p.pubname = @name@ AND to_regclass(format('%I.%I', p.schemaname, p.tablename))
-               IN (SELECT t.oid UNION SELECT relid FROM pg_partition_ancestors(t.oid))))
+        OR t.oid IN (SELECT oid FROM published)
+        OR EXISTS (SELECT FROM pg_partition_ancestors(t.oid) AS a
+                    WHERE a.relid IN (SELECT oid FROM published)))
  ORDER BY 1)"},
     {.id = "D3",
      .side = kBlue,

@@ -1,0 +1,71 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "tests/fault/turn_test.h"
+#include "tests/integration/check_test.h"
+
+namespace pgteal::tests {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+// Everything by a role that has what README lists under Privileges, and no more.
+class ModestRole : public TurnTest {
+ protected:
+  ModestRole() {
+    for (auto* side : {&db_.blue(), &db_.green()}) {
+      side->Exec("CREATE ROLE mover LOGIN REPLICATION CREATEROLE; ALTER TABLE ledger OWNER TO " +
+                 std::string(kRole) + "; GRANT " + kRole +
+                 " TO mover WITH ADMIN OPTION; GRANT pg_signal_backend TO mover; ALTER DATABASE " +
+                 db_.name() + " OWNER TO mover");
+      if (std::stoi(side->Scalar("SHOW server_version_num")) >= 150000) {
+        side->Exec("GRANT SET ON PARAMETER session_replication_role TO mover");
+      }
+    }
+  }
+  ~ModestRole() override {
+    run_.reset();
+    for (auto* side : {&db_.blue(), &db_.green()}) {
+      side->Exec("ALTER DATABASE " + db_.name() + " OWNER TO postgres;" +
+                 "REASSIGN OWNED BY mover TO postgres; DROP OWNED BY mover; DROP ROLE mover");
+    }
+  }
+  void SetUp() override {
+    run_ = AsMover({"run", "--copy", "none", "--include-table", "ledger"});
+    ASSERT_TRUE(run_->WaitForLog("streaming slot=")) << run_->Log();
+  }
+
+  std::unique_ptr<PgtealProcess> AsMover(const Args& args) const {
+    return db_.PgtealVia(db_.BlueInfo() + " user=mover", db_.GreenInfo() + " user=mover", args);
+  }
+  int TurnAsMover(Args args) {
+    args.insert(args.end(), {"--leave-role", "postgres"});
+    tool_ = AsMover(args);
+    return tool_->WaitExit(std::chrono::seconds(40)).value_or(-1);
+  }
+};
+
+TEST_F(ModestRole, ChangesOfBluesSchemaAreNoticed) {
+  ASSERT_TRUE(WaitUntil(
+      [&] { return db_.green().Scalar("SELECT count(*) FROM pgteal.schema_baseline") == "1"; },
+      std::chrono::seconds(30)))
+      << run_->Log();
+  db_.blue().Exec("CREATE INDEX ledger_note ON ledger (note)");
+  const auto state = [this] { return db_.green().Scalar("SELECT state FROM pgteal.deployment"); };
+  EXPECT_TRUE(WaitUntil([&] { return state() == "degraded"; }, std::chrono::seconds(30)))
+      << run_->Log();
+  EXPECT_THAT(run_->Log(), Not(HasSubstr("permission denied")));
+  auto check = AsMover({"check", "--json", "--phase", "running", "--only", "D1,D17"});
+  const auto answers = ReadCheck(*check);
+  for (const char* id : {"D1", "D17"}) {
+    EXPECT_THAT(answers.Outcomes(id), testing::StartsWith("PASS"));
+    EXPECT_THAT(answers.Outcomes(id), Not(HasSubstr("SKIPPED"))) << answers.Findings(id);
+  }
+}
+
+}  // namespace
+}  // namespace pgteal::tests
