@@ -13,13 +13,20 @@ namespace {
 constexpr std::chrono::milliseconds kEndLook{2};
 
 // $1: roles to leave alone. A superuser may close everybody; CREATEROLE nobody above itself, and
-// since version 16 only roles it administers.
+// since version 16 only roles it administers. The second column is the SQL that is missing: NULL if
+// nothing is, empty if only a superuser could.
 constexpr const char* kRolesSql = R"(
-SELECT r.rolname, me.rolsuper OR (me.rolcreaterole AND NOT r.rolsuper AND NOT r.rolreplication
-       AND NOT r.rolbypassrls AND CASE
-       WHEN current_setting('server_version_num')::int < 160000 THEN true
-       ELSE pg_has_role(me.oid, r.oid, 'MEMBER WITH ADMIN OPTION') END)
-  FROM pg_roles AS r, pg_roles AS me
+SELECT r.rolname, CASE WHEN me.rolsuper THEN NULL
+       WHEN r.rolsuper OR (v.old AND r.rolreplication) THEN ''
+       ELSE nullif(concat_ws(' ',
+         CASE WHEN NOT me.rolcreaterole THEN format('ALTER ROLE %I CREATEROLE;', me.rolname) END,
+         CASE WHEN NOT v.old AND NOT pg_has_role(me.oid, r.oid, 'MEMBER WITH ADMIN OPTION')
+              THEN format('GRANT %I TO %I WITH ADMIN OPTION;', r.rolname, me.rolname) END,
+         CASE WHEN NOT pg_has_role(me.oid, 'pg_signal_backend', 'USAGE')
+               AND NOT pg_has_role(me.oid, r.oid, 'USAGE')
+              THEN format('GRANT pg_signal_backend TO %I;', me.rolname) END), '') END
+  FROM pg_roles AS r, pg_roles AS me,
+       (SELECT current_setting('server_version_num')::int < 160000) AS v(old)
  WHERE me.rolname = current_user AND r.rolcanlogin
    AND r.rolname NOT IN (current_user, session_user) AND r.rolname <> ALL ($1::name[])
    AND has_database_privilege(r.oid, current_database(), 'CONNECT')
@@ -39,10 +46,13 @@ SELECT CASE WHEN s.setrole = 0 THEN 'database' WHEN s.setdatabase = 0 THEN 'role
    AND (s.setrole = 0 OR (r.rolname NOT IN (current_user, session_user)
                           AND r.rolname <> ALL ($1::name[]))))";
 
+// The kind of a stranger's backend is hidden from a role without pg_read_all_stats: such a session
+// counts, unless it has no user, as autovacuum has none.
 constexpr const char* kForeignSql = R"(
 FROM pg_stat_activity
  WHERE datname = current_database() AND pid <> pg_backend_pid()
-   AND backend_type NOT IN ('autovacuum worker', 'walsender', 'parallel worker')
+   AND coalesce(backend_type, CASE WHEN usename IS NULL THEN 'autovacuum worker' ELSE '' END)
+       NOT IN ('autovacuum worker', 'walsender', 'parallel worker')
    AND coalesce(usename, '') <> ALL ($1::name[])
    AND NOT (usename = current_user AND starts_with(application_name, 'pgteal')))";
 
@@ -95,13 +105,13 @@ class Script {
 
 }  // namespace
 
-std::vector<std::string> RolesBeyondReach(pg::Connection& side, const FenceOptions& options) {
+std::vector<RoleBeyondReach> RolesBeyondReach(pg::Connection& side, const FenceOptions& options) {
   const auto rows = side.Exec(kRolesSql, {NameArray(options.leave_roles)});
-  std::vector<std::string> names;
+  std::vector<RoleBeyondReach> roles;
   for (int i = 0; i < rows.rows(); ++i) {
-    if (!rows.Bool(i, 1)) names.push_back(rows.String(i, 0));
+    if (!rows.IsNull(i, 1)) roles.push_back({.name = rows.String(i, 0), .fix = rows.String(i, 1)});
   }
-  return names;
+  return roles;
 }
 
 void CloseDatabase(pg::Connection& side, const FenceOptions& options) {

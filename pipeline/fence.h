@@ -21,9 +21,13 @@ struct FenceOptions {
   std::vector<std::string> leave_roles;  // they keep their login and their sessions
 };
 
-// Roles that can log into this database and that our role may not close. With one of them the fence
-// has a hole.
-std::vector<std::string> RolesBeyondReach(pg::Connection& side, const FenceOptions& options);
+// A role that can log into this database and that our role may not close, or whose sessions it may
+// not end. With one of them the fence has a hole.
+struct RoleBeyondReach {
+  std::string name;
+  std::string fix;  // SQL; empty: it takes a superuser
+};
+std::vector<RoleBeyondReach> RolesBeyondReach(pg::Connection& side, const FenceOptions& options);
 
 // Inside a transaction of the caller. Idempotent: what is closed already is left alone.
 void CloseDatabase(pg::Connection& side, const FenceOptions& options);

@@ -67,5 +67,28 @@ TEST_F(ModestRole, ChangesOfBluesSchemaAreNoticed) {
   }
 }
 
+TEST_F(ModestRole, TheFenceNamesWhatItCannotCloseUnlessItIsLeftAlone) {
+  const auto ask = [this](const Args& more) {
+    Args args = {"check", "--json", "--phase", "switchover", "--only", "H6"};
+    args.insert(args.end(), more.begin(), more.end());
+    return ReadCheck(*AsMover(args));
+  };
+  EXPECT_THAT(ask({}).Findings("H6"), HasSubstr("role postgres"));
+  EXPECT_EQ(ask({"--leave-role", "postgres"}).Outcomes("H6"), "PASS");
+  db_.blue().Exec("REVOKE pg_signal_backend FROM mover; REVOKE shop FROM mover");
+  EXPECT_THAT(ask({"--leave-role", "postgres"}).Findings("H6"), HasSubstr("role shop\n"));
+  EXPECT_THAT(ask({"--leave-role", "postgres"}).Findings("H6"),
+              HasSubstr("GRANT pg_signal_backend TO mover;"));
+}
+
+TEST_F(ModestRole, ChecksThatWereSkippedAreInTheReport) {
+  ASSERT_EQ(TurnAsMover({"switchover", "--json", "--skip-check", "D19", "--skip-check", "H8"}), 0)
+      << Log();
+  EXPECT_EQ(nlohmann::json::parse(tool_->Stdout())["skipped_checks"],
+            nlohmann::json({"D19", "H8"}));
+  ASSERT_EQ(TurnAsMover({"rollback", "--skip-check", "D19"}), 0) << Log();
+  EXPECT_THAT(tool_->Stdout(), HasSubstr("skipped        D19\n"));
+}
+
 }  // namespace
 }  // namespace pgteal::tests

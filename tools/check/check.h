@@ -54,6 +54,7 @@ struct CheckOptions {
   std::set<std::string> only;  // ids; empty: all of the phase
   std::set<std::string> skip;  // ids
   std::optional<CheckSide> side;
+  std::vector<std::string> leave_roles;  // the fence would leave them alone
   std::chrono::seconds long_transaction{300};
   // For the few checks that open connections of their own; without it they are skipped.
   std::optional<pg::ConnInfo> source;

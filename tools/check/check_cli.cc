@@ -123,6 +123,9 @@ void AddCheck(CLI::App* app, int* exit_code) {
   verb->add_option("--long-transaction", flags->long_transaction,
                    "Age in seconds from which a transaction is a long one")
       ->capture_default_str();
+  verb->add_option("--leave-role", flags->check.leave_roles,
+                   "A role that the switchover is to leave alone; repeatable")
+      ->type_name("ROLE");
   verb->add_flag("--json", flags->json, "Machine-readable output, with every finding");
   verb->footer(kExamples);
   verb->callback([flags, exit_code] { *exit_code = CheckVerb(*flags); });

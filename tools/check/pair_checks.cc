@@ -9,6 +9,7 @@
 #include "pg/error.h"
 #include "pg/quote.h"
 #include "pg/replication.h"
+#include "pipeline/fence.h"
 #include "pipeline/options.h"
 #include "pipeline/read_only.h"
 #include "pipeline/schema_baseline.h"
@@ -203,6 +204,17 @@ CheckAnswer CheckUnpublished(const CheckContext& context) {
 }
 
 // A role that reads only on both sides is meant to; one that green alone lets in has never written.
+CheckAnswer CheckFence(const CheckContext& context) {
+  CheckAnswer answer;
+  for (const auto& role : pipeline::RolesBeyondReach(
+           *context.blue,
+           {.deployment = context.options.name, .leave_roles = context.options.leave_roles})) {
+    answer.findings.push_back(
+        {.finding = {.object = "role " + role.name, .fix = role.fix}, .level = Level::kNone});
+  }
+  return answer;
+}
+
 CheckAnswer CheckReadOnlyRoles(const CheckContext& context) {
   const auto& name = context.options.name;
   std::set<std::string> writers;

@@ -16,6 +16,8 @@ CheckAnswer CheckLocales(const CheckContext& context);
 CheckAnswer CheckPlugin(const CheckContext& context);
 CheckAnswer CheckReplicaRole(const CheckContext& context);
 CheckAnswer CheckUnpublished(const CheckContext& context);
+// Roles that the fence could not close.
+CheckAnswer CheckFence(const CheckContext& context);
 // Roles that write on blue and could not on green once it is open.
 CheckAnswer CheckReadOnlyRoles(const CheckContext& context);
 // D19: what must be equal before production moves. E9: what an operator should look at.

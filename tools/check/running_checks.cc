@@ -6,21 +6,6 @@ namespace {
 using enum Level;
 using enum CheckSide;
 
-// Before version 16 CREATEROLE is enough for roles that are not superusers; since then it takes
-// ADMIN OPTION.
-constexpr const char* kFenceSql = R"(
-SELECT format('role %I', r.rolname),
-       CASE WHEN r.rolsuper THEN format('ALTER ROLE %I SUPERUSER;', current_user)
-            WHEN current_setting('server_version_num')::int < 160000
-            THEN format('ALTER ROLE %I CREATEROLE;', current_user)
-            ELSE format('GRANT %I TO %I WITH ADMIN OPTION;', r.rolname, current_user) END
-  FROM pg_roles AS r, pg_roles AS we
- WHERE we.rolname = current_user AND r.rolcanlogin AND r.oid <> we.oid AND NOT we.rolsuper
-   AND has_database_privilege(r.oid, current_database(), 'CONNECT')
-   AND NOT (we.rolcreaterole AND NOT r.rolsuper AND NOT r.rolreplication AND
-            (current_setting('server_version_num')::int < 160000
-             OR pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION'))) ORDER BY 1)";
-
 constexpr const char* kWayBackSql = R"(
 SELECT 'wal_level = ' || current_setting('wal_level'),
        'ALTER SYSTEM SET wal_level = ''logical''; -- then restart green'
@@ -113,7 +98,8 @@ SELECT format('process %s of role %I (%s)', pid, usename, state),
      .side = kBlue,
      .levels = {kWarn, kWarn, kFatal},
      .title = "our role may lock every other role out of blue",
-     .sql = kFenceSql},
+     .advice = "Only a superuser locks out a superuser. --leave-role names roles that never write.",
+     .code = CheckFence},
     {.id = "H8",
      .side = kGreen,
      .levels = {kNone, kInfo, kWarn},

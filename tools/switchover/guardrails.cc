@@ -1,7 +1,6 @@
 #include "tools/switchover/guardrails.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -66,10 +65,15 @@ void CheckFence(pg::Connection& from, pg::Connection& to, const pipeline::FenceO
                 Objections* objections) {
   const auto beyond = pipeline::RolesBeyondReach(from, fence);
   if (!beyond.empty()) {
+    std::string names;
+    std::string fixes;
+    for (const auto& role : beyond) {
+      names += (names.empty() ? "" : ", ") + role.name;
+      if (!role.fix.empty()) fixes += role.fix + " ";
+    }
     objections->push_back(
-        {fmt::format("our role may not close these roles: {}", fmt::join(beyond, ", ")),
-         "GRANT them to pgteal's role WITH ADMIN OPTION (and CREATEROLE), run as a superuser, or "
-         "name those that never write with --leave-role."});
+        {"our role may not close these roles: " + names,
+         fixes + "Or run as a superuser, or name those that never write with --leave-role."});
   }
   for (auto* side : {&from, &to}) {
     if (side->Exec(kOwnsDatabaseSql).Bool(0, 0)) continue;
@@ -164,9 +168,11 @@ std::vector<std::string> FindConcerns(pg::Connection& from, pg::Connection& to,
 }
 
 void AddCheckResults(pg::Connection& from, pg::Connection& to, const pipeline::Deployment& oriented,
-                     const pipeline::SideNames& sides, const std::set<std::string>& skip,
-                     std::vector<Objection>* objections, std::vector<std::string>* warnings) {
+                     const pipeline::SideNames& sides, const pipeline::FenceOptions& fence,
+                     const std::set<std::string>& skip, std::vector<Objection>* objections,
+                     std::vector<std::string>* warnings) {
   CheckOptions options;
+  options.leave_roles = fence.leave_roles;
   options.name = oriented.name;
   options.sides = sides;
   options.phase = CheckPhase::kSwitchover;

@@ -1,6 +1,7 @@
 #include "tools/switchover/report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <nlohmann/json.hpp>
 
@@ -36,6 +37,9 @@ std::string ReportText(const SwitchoverReport& report) {
   for (const auto& step : report.steps) {
     text += fmt::format("  {:<14}{:>10.1f} ms\n", step.name, step.took.count());
   }
+  if (!report.skipped_checks.empty()) {
+    text += fmt::format("skipped        {}\n", fmt::join(report.skipped_checks, ", "));
+  }
   for (const auto& warning : report.warnings) text += fmt::format("warning: {}\n", warning);
   const bool is_rehearsal = report.result == "rehearsed";
   if (is_rehearsal || report.result == "switched") {
@@ -60,6 +64,7 @@ std::string ReportJson(const SwitchoverReport& report) {
       {"result", report.result},
       {"steps", steps},
       {"warnings", report.warnings},
+      {"skipped_checks", report.skipped_checks},
       {"outage_ms", Rounded(report.times.outage)},
       {"outage_from", report.times.is_from_commit ? "last_commit" : "fence"},
       {"closed_ms", Rounded(report.times.closed)},

@@ -24,6 +24,7 @@ struct SwitchoverReport {
   std::string result;  // switched, undone, rehearsed
   std::vector<Step> steps;
   std::vector<std::string> warnings;
+  std::vector<std::string> skipped_checks;  // ids, as its operator wanted
   pg::Lsn barrier;         // of the side that was closed: everything up to it was handed over
   pg::Lsn start_lsn;       // of the side that was opened: where the way back begins
   uint64_t lag_bytes = 0;  // when everything was ready for the fence

@@ -60,6 +60,7 @@ Switchover::Switchover(const SwitchoverOptions& options, const std::atomic<bool>
       fence_{.deployment = options.deployment.name, .leave_roles = options.leave_roles},
       watchdog_(options.timeout, stop, interrupt_) {
   report_.verb = VerbName(options.kind);
+  report_.skipped_checks = {options.skip_checks.begin(), options.skip_checks.end()};
   if (!options.pooler.conninfo.empty()) pooler_.emplace(options.pooler);
 }
 
@@ -168,8 +169,8 @@ void Switchover::CheckGuardrails() {
     WaitForStream();
     auto objections = FindObjections(*from_, *to_, oriented_, fence_);
     if (objections.empty()) {
-      AddCheckResults(*from_, *to_, oriented_, pipeline::SideNamesAt(epoch_), options_.skip_checks,
-                      &objections, &report_.warnings);
+      AddCheckResults(*from_, *to_, oriented_, pipeline::SideNamesAt(epoch_), fence_,
+                      options_.skip_checks, &objections, &report_.warnings);
     }
     for (const auto& objection : objections) {
       spdlog::error("guardrail: {}. {}", objection.what, objection.fix);
