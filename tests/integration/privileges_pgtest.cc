@@ -67,6 +67,16 @@ TEST_F(ModestRole, ChangesOfBluesSchemaAreNoticed) {
   }
 }
 
+TEST_F(ModestRole, ASwitchoverAndARollbackNeedNoSuperuser) {
+  ASSERT_NO_FATAL_FAILURE(StartClients());
+  for (const char* verb : {"switchover", "rollback"}) {
+    ASSERT_EQ(TurnAsMover({verb, "--json"}), 0) << Log() << run_->Log();
+    ExpectOneSideOpen();
+    ASSERT_TRUE(ledger_->WaitForMore(20)) << run_->Log();
+  }
+  ExpectNothingLost();
+}
+
 TEST_F(ModestRole, TheFenceNamesWhatItCannotCloseUnlessItIsLeftAlone) {
   const auto ask = [this](const Args& more) {
     Args args = {"check", "--json", "--phase", "switchover", "--only", "H6"};

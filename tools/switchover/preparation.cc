@@ -15,6 +15,8 @@ SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
  WHERE c.relkind = 'm' AND c.relispopulated ORDER BY c.oid)";
 
+// By pg_stats, which shows the tables that our role may read; pg_statistic is the superuser's. A
+// table that it does not show is analyzed once more.
 constexpr const char* kUnanalyzedSql = R"(
 SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -23,7 +25,8 @@ SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
    AND n.nspname NOT IN ('information_schema', 'pgteal')
    AND s.last_analyze IS NULL AND s.last_autoanalyze IS NULL
    AND pg_relation_size(c.oid) > 0
-   AND NOT EXISTS (SELECT FROM pg_statistic AS t WHERE t.starelid = c.oid)
+   AND NOT EXISTS (SELECT FROM pg_stats AS t WHERE t.schemaname = n.nspname
+                    AND t.tablename = c.relname)
  ORDER BY pg_relation_size(c.oid) DESC)";
 
 void ForEach(pg::Connection& side, const char* names_sql, const std::string& verb) {
