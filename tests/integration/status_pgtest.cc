@@ -137,5 +137,35 @@ TEST_F(StatusVerb, TellsHowFarALoadIs) {
   EXPECT_THAT(ready["events"].dump(), HasSubstr(R"("kind":"loaded")"));
 }
 
+TEST_F(StatusVerb, NamesTheServerThatIsDownAndTellsWhatTheOtherKnows) {
+  db_.ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
+  ASSERT_NO_FATAL_FAILURE(StartRun());
+  run_->Terminate();
+  ASSERT_EQ(run_->WaitExit(), 130);
+  const std::string nowhere = "host=127.0.0.1 port=1 dbname=app user=x password=geheim4711";
+  const auto ask = [this](const std::string& blue, const std::string& green, bool is_json) {
+    status_ = db_.PgtealVia(blue, green,
+                            is_json ? std::vector<std::string>{"status", "--json"}
+                                    : std::vector<std::string>{"status"});
+    EXPECT_EQ(status_->WaitExit(), 1) << status_->Log();
+    EXPECT_THAT(status_->Log() + status_->Stdout(), testing::Not(HasSubstr("geheim4711")));
+    return status_->Stdout();
+  };
+  const std::string without_green = ask("", nowhere, false);
+  EXPECT_THAT(without_green, HasSubstr("deployment   pgteal: unknown"));
+  EXPECT_THAT(without_green, HasSubstr("unreachable  green: "));
+  EXPECT_THAT(without_green, HasSubstr("Connection refused"));
+  EXPECT_THAT(without_green, HasSubstr("slot         idle, WAL reserved"));
+  const std::string without_blue = ask(nowhere, "", false);
+  EXPECT_THAT(without_blue, HasSubstr("deployment   pgteal: streaming"));
+  EXPECT_THAT(without_blue, HasSubstr("unreachable  blue: "));
+  EXPECT_THAT(without_blue, HasSubstr("slot         unknown"));
+  EXPECT_THAT(without_blue, HasSubstr(" bootstrap "));
+  const auto json = Json::parse(ask("", nowhere, true));
+  EXPECT_EQ(json["state"], "unknown");
+  EXPECT_EQ(json["unreachable"].size(), 1U);
+  EXPECT_FALSE(json["slot"].is_null());
+}
+
 }  // namespace
 }  // namespace pgteal::tests

@@ -137,6 +137,8 @@ Status ReadStatus(const pipeline::Deployment& deployment, const pg::SessionOptio
   status.direction = is_back ? "green to blue" : "blue to green";
   pg::Connection* from = is_back ? green.get() : blue.get();
   pg::Connection* to = is_back ? blue.get() : green.get();
+  status.is_source_reached = from != nullptr;
+  status.is_target_reached = to != nullptr;
   Applied applied;
   if (to != nullptr && applier::HasSchema(*to)) applied = ReadProgress(*to, &status);
   if (from != nullptr) {

@@ -36,11 +36,13 @@ struct Status {
   };
 
   std::string name;
-  std::string state;      // of pgteal.deployment; empty: there is none
+  std::string state;      // of pgteal.deployment; empty: there is none, as far as we know
   std::string direction;  // "blue to green", "green to blue"
   int64_t epoch = 0;
-  std::string attempt_phase;  // of a switchover that is under way, or empty
-  std::vector<std::string> unreachable;
+  std::string attempt_phase;             // of a switchover that is under way, or empty
+  std::vector<std::string> unreachable;  // "blue: …", with the reason
+  bool is_source_reached = true;         // the side that sends
+  bool is_target_reached = true;         // the side that holds the state
 
   pg::Lsn source_lsn;
   pg::Lsn applied_lsn;

@@ -30,7 +30,8 @@ constexpr const char* kExamples = R"(Examples:
   pgteal status
   pgteal status --watch
   pgteal status --json | jq .lag_bytes
-Works whether `pgteal run` is at work or not. Exit code 3: there is no such deployment.
+Works whether `pgteal run` is at work or not. Exit code 3: there is no such deployment;
+1: a server cannot be reached, and what the other one knows is shown.
 )";
 
 // Rates of a single look are measured over this time.
@@ -81,6 +82,7 @@ int ShowStatus(const StatusFlags& flags) {
     }
     std::cout << (flags.json ? StatusJson(now, rates) + "\n" : StatusText(now, rates))
               << std::flush;
+    if (!flags.watch && !now.unreachable.empty()) return kFailed;
     if (!flags.watch) return now.state.empty() ? kRefused : kDone;
     before = now;
     Wait(std::chrono::seconds(flags.interval_seconds), stop);

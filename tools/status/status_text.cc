@@ -13,7 +13,10 @@ constexpr size_t kTablesShown = 20;
 std::string Bytes(int64_t bytes) { return BytesText(static_cast<uint64_t>(bytes < 0 ? 0 : bytes)); }
 
 std::string SlotText(const Status& status, const StatusRates& rates) {
-  if (!status.slot) return "slot         missing on the side that sends\n";
+  if (!status.slot) {
+    return status.is_source_reached ? "slot         missing on the side that sends\n"
+                                    : "slot         unknown: the side that sends is unreachable\n";
+  }
   const auto& slot = *status.slot;
   std::string text =
       fmt::format("slot         {}, WAL {} ({} kept)", slot.is_active ? "active" : "idle",
@@ -23,6 +26,26 @@ std::string SlotText(const Status& status, const StatusRates& rates) {
     if (rates.slot_limit_seconds) text += fmt::format(" = {:.0f} s", *rates.slot_limit_seconds);
   }
   return text + "\n";
+}
+
+std::string StateText(const Status& status) {
+  if (!status.state.empty()) return status.state;
+  return status.is_target_reached ? "none" : "unknown";
+}
+
+std::string LsnText(pg::Lsn lsn) { return lsn.is_valid() ? lsn.ToString() : "unknown"; }
+
+nlohmann::json LsnJson(pg::Lsn lsn) {
+  return lsn.is_valid() ? nlohmann::json(lsn.ToString()) : nlohmann::json();
+}
+
+std::string AppliedText(const Status& status) {
+  if (!status.is_target_reached) {
+    return fmt::format("applied      unknown, the side that sends is at {}\n",
+                       LsnText(status.source_lsn));
+  }
+  return fmt::format("applied      {} of {}, {} transactions, {} changes\n", status.applied_lsn,
+                     LsnText(status.source_lsn), status.transactions, status.changes);
 }
 
 std::string LagText(const Status& status, const StatusRates& rates) {
@@ -69,15 +92,14 @@ nlohmann::json SlotJson(const Status& status) {
 }  // namespace
 
 std::string StatusText(const Status& status, const StatusRates& rates) {
-  std::string text = fmt::format("deployment   {}: {}, {}\n", status.name,
-                                 status.state.empty() ? "none" : status.state, status.direction);
+  std::string text =
+      fmt::format("deployment   {}: {}, {}\n", status.name, StateText(status), status.direction);
   for (const auto& side : status.unreachable) text += fmt::format("unreachable  {}\n", side);
   if (!status.attempt_phase.empty()) {
     text += fmt::format("switchover   under way: {}\n", status.attempt_phase);
   }
-  if (status.state.empty()) return text;
-  text += fmt::format("applied      {} of {}, {} transactions, {} changes\n", status.applied_lsn,
-                      status.source_lsn, status.transactions, status.changes);
+  if (status.state.empty() && status.is_target_reached) return text;
+  text += AppliedText(status);
   text += LagText(status, rates);
   text += fmt::format("rate         {:.0f} transactions/s, {:.0f} changes/s, {}/s of WAL\n",
                       rates.transactions, rates.changes,
@@ -104,13 +126,13 @@ std::string StatusJson(const Status& status, const StatusRates& rates) {
     events.push_back({{"at", event.at}, {"kind", event.kind}, {"detail", event.detail}});
   }
   return nlohmann::json{{"name", status.name},
-                        {"state", status.state},
+                        {"state", status.is_target_reached ? status.state : "unknown"},
                         {"direction", status.direction},
                         {"epoch", status.epoch},
                         {"switchover_phase", status.attempt_phase},
                         {"unreachable", status.unreachable},
-                        {"source_lsn", status.source_lsn.ToString()},
-                        {"applied_lsn", status.applied_lsn.ToString()},
+                        {"source_lsn", LsnJson(status.source_lsn)},
+                        {"applied_lsn", LsnJson(status.applied_lsn)},
                         {"lag_bytes", OrNull(status.lag_bytes)},
                         {"lag_seconds", OrNull(status.lag_seconds)},
                         {"lag_transactions", OrNull(status.lag_transactions)},

@@ -123,18 +123,40 @@ TEST(StatusReport, NamesWhatIsNotThere) {
   status.name = "shop";
   status.direction = "blue to green";
   status.unreachable = {"blue: cannot connect"};
+  status.is_source_reached = false;
   EXPECT_EQ(StatusText(status, {}),
             "deployment   shop: none, blue to green\nunreachable  blue: cannot connect\n");
   status.state = "streaming";
   const std::string text = StatusText(status, {});
   EXPECT_THAT(text, HasSubstr("lag          unknown\n"));
-  EXPECT_THAT(text, HasSubstr("slot         missing on the side that sends\n"));
+  EXPECT_THAT(text, HasSubstr("slot         unknown: the side that sends is unreachable\n"));
   EXPECT_THAT(text, Not(HasSubstr("conflicts")));
   const auto json = nlohmann::json::parse(StatusJson(status, {}));
   for (const char* key :
        {"slot", "lag_bytes", "lag_seconds", "lag_transactions", "slot_limit_seconds"}) {
     EXPECT_TRUE(json[key].is_null()) << key;
   }
+}
+
+TEST(StatusReport, TellsWhatTheOtherSideKnows) {
+  Status status = Before();
+  status.state = "";
+  status.applied_lsn = {};
+  status.lag_bytes.reset();
+  status.unreachable = {"green: cannot connect"};
+  status.is_target_reached = false;
+  const std::string text = StatusText(status, {});
+  EXPECT_THAT(text, HasSubstr("deployment   shop: unknown, blue to green\n"
+                              "unreachable  green: cannot connect\n"
+                              "applied      unknown, the side that sends is at 1/600000\n"));
+  EXPECT_THAT(text, HasSubstr("slot         active, WAL extended (7.0MB kept)"));
+  const auto json = nlohmann::json::parse(StatusJson(status, {}));
+  EXPECT_EQ(json["state"], "unknown");
+  EXPECT_TRUE(json["applied_lsn"].is_null());
+  status.is_target_reached = true;
+  status.slot.reset();
+  status.state = "streaming";
+  EXPECT_THAT(StatusText(status, {}), HasSubstr("slot         missing on the side that sends\n"));
 }
 
 TEST(StatusReport, ListsTwentyUnfinishedTables) {
