@@ -37,6 +37,33 @@ TEST_F(GuardrailTest, GuardrailsNameWhatIsWrong) {
   EXPECT_THAT(Log(), testing::HasSubstr("blue takes the writes already"));
 }
 
+TEST_F(GuardrailTest, WhatNeverBeganIsRefusedAndNotUndone) {
+  using Json = nlohmann::json;
+  const auto report = [this](const std::string& verb) {
+    EXPECT_EQ(Pgteal({verb, "--json"}), 3) << Log();
+    return Json::parse(tool_->Stdout());
+  };
+  const Json early = report("rollback");
+  EXPECT_EQ(early["result"], "refused");
+  EXPECT_EQ(early["reasons"][0]["what"], "blue takes the writes already");
+  db_.blue().Exec("CREATE TABLE one (a int PRIMARY KEY); CREATE TABLE two (a int PRIMARY KEY)");
+  for (const auto& verdict : {report("switchover"), [this] {
+                                EXPECT_EQ(Turn({"--dry-run", "--json"}), 3);
+                                return Json::parse(tool_->Stdout());
+                              }()}) {
+    EXPECT_EQ(verdict["result"], "refused");
+    EXPECT_GE(verdict["reasons"].size(), 2U);
+    EXPECT_THAT(verdict["reasons"].dump(), testing::HasSubstr("public.one is missing on green"));
+  }
+  EXPECT_EQ(Turn(), 3);
+  EXPECT_THAT(tool_->Stdout(), testing::StartsWith("switchover: refused\nreason: "));
+  db_.green().Exec("CREATE TABLE one (a int PRIMARY KEY); CREATE TABLE two (a int PRIMARY KEY)");
+  ASSERT_TRUE(WaitUntil([this] { return Turn() == 0; }, seconds(40))) << Log();
+  const Json late = report("switchover");
+  EXPECT_EQ(late["result"], "refused");
+  EXPECT_EQ(late["reasons"][0]["what"], "green takes the writes already");
+}
+
 TEST_F(GuardrailTest, AChangeOfBluesSchemaThatGreenLacksIsInTheWayUntilGreenHasIt) {
   const std::string change = "ALTER TABLE ledger ADD COLUMN extra int";
   db_.blue().Exec(change);

@@ -9,13 +9,9 @@
 #include "pipeline/fence.h"
 #include "pipeline/options.h"
 #include "pipeline/side_names.h"
+#include "tools/switchover/report.h"
 
 namespace pgteal::tools {
-
-struct Objection {
-  std::string what;
-  std::string fix;
-};
 
 // What speaks against a turn right now: the fence would have a hole, the stream does not run, blue
 // would not be whole. Empty: nothing. Reads only.

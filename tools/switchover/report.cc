@@ -34,6 +34,10 @@ std::string TimesText(const SwitchoverReport::Times& times) {
 
 std::string ReportText(const SwitchoverReport& report) {
   std::string text = fmt::format("{}: {}\n", report.verb, report.result);
+  for (const auto& reason : report.reasons) {
+    text +=
+        fmt::format("reason: {}{}{}\n", reason.what, reason.fix.empty() ? "" : ". ", reason.fix);
+  }
   for (const auto& step : report.steps) {
     text += fmt::format("  {:<14}{:>10.1f} ms\n", step.name, step.took.count());
   }
@@ -59,9 +63,14 @@ std::string ReportJson(const SwitchoverReport& report) {
   for (const auto& step : report.steps) {
     steps.push_back({{"name", step.name}, {"ms", Rounded(step.took)}});
   }
+  nlohmann::json reasons = nlohmann::json::array();
+  for (const auto& reason : report.reasons) {
+    reasons.push_back({{"what", reason.what}, {"fix", reason.fix}});
+  }
   return nlohmann::json{
       {"verb", report.verb},
       {"result", report.result},
+      {"reasons", reasons},
       {"steps", steps},
       {"warnings", report.warnings},
       {"skipped_checks", report.skipped_checks},

@@ -12,6 +12,12 @@
 
 namespace pgteal::tools {
 
+// What speaks against it, and what helps.
+struct Objection {
+  std::string what;
+  std::string fix;
+};
+
 // What a switchover, a rollback or a rehearsal did, for its operator.
 struct SwitchoverReport {
   using Milliseconds = Outage::Milliseconds;
@@ -21,7 +27,9 @@ struct SwitchoverReport {
   };
 
   std::string verb;
-  std::string result;  // switched, undone, rehearsed
+  // switched, rehearsed; undone: it had begun. refused, failed: it never did, nothing was changed.
+  std::string result;
+  std::vector<Objection> reasons;  // why it was not done
   std::vector<Step> steps;
   std::vector<std::string> warnings;
   std::vector<std::string> skipped_checks;  // ids, as its operator wanted

@@ -83,10 +83,10 @@ int Switchover::Run() {
     CopyRest();
     Arm();
     PassPointOfNoReturn();
-  } catch (const pg::Interrupted&) {
+  } catch (const pg::Interrupted& error) {
     Undo();
     if (!is_turned_) {
-      report_.result = "undone";
+      NoteFailure(error);
       spdlog::warn("{} {}: everything is as it was", report_.verb,
                    watchdog_.has_timed_out() ? "timed out" : "was stopped");
       return watchdog_.has_timed_out() ? kTimedOut : kInterrupted;
@@ -94,7 +94,7 @@ int Switchover::Run() {
   } catch (const pg::Error& error) {
     Undo();
     if (!is_turned_) {
-      report_.result = "undone";
+      NoteFailure(error);
       throw;
     }
   }
@@ -102,6 +102,14 @@ int Switchover::Run() {
   Finish();
   report_.result = "switched";
   return kDone;
+}
+
+void Switchover::NoteFailure(const pg::Error& error) {
+  const bool is_refused = dynamic_cast<const pg::Refused*>(&error) != nullptr;
+  report_.result = is_begun_ ? "undone" : is_refused ? "refused" : "failed";
+  if (!report_.reasons.empty()) return;
+  const char* what = watchdog_.has_timed_out() ? "the time was up" : error.what();
+  report_.reasons.push_back({.what = what, .fix = error.hint()});
 }
 
 template <typename Body>
@@ -175,6 +183,7 @@ void Switchover::CheckGuardrails() {
     for (const auto& objection : objections) {
       spdlog::error("guardrail: {}. {}", objection.what, objection.fix);
     }
+    report_.reasons = objections;
     if (!objections.empty()) {
       throw pg::Refused(fmt::format("{} guardrails say no, the first: {}", objections.size(),
                                     objections.front().what),
@@ -313,8 +322,13 @@ void Switchover::PassPointOfNoReturn() {
 }
 
 void Switchover::Rehearse() {
-  Connect();
-  CheckGuardrails();
+  try {
+    Connect();
+    CheckGuardrails();
+  } catch (const pg::Error& error) {
+    NoteFailure(error);
+    throw;
+  }
   const auto rehearsal = RehearseTurn(*from_, *to_, *drain_);
   report_.lag_bytes = rehearsal.lag_bytes;
   report_.sequences = rehearsal.sequences;

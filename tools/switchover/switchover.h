@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "pg/connection.h"
+#include "pg/error.h"
 #include "pg/interrupt.h"
 #include "pg/lsn.h"
 #include "pipeline/fence.h"
@@ -51,7 +52,7 @@ class Switchover {
   // Returns an exit code; the report says what happened. Throws what ended it, after everything has
   // been undone.
   int Run();
-  // Looks at everything, closes nothing, and predicts the outage.
+  // Looks at everything, closes nothing, and predicts the outage. Throws what is in the way.
   void Rehearse();
 
   const SwitchoverReport& report() const { return report_; }
@@ -74,6 +75,7 @@ class Switchover {
   void ResumePooler();
   template <typename Body>
   void Step(const char* name, Body body);
+  void NoteFailure(const pg::Error& error);
   void CallHook(const std::string& phase);
   void Note(const std::string& kind, const std::string& detail);
   pg::SessionOptions Session(const std::string& part);

@@ -58,13 +58,13 @@ int Turn(SwitchoverFlags& flags, TurnKind kind) {
     options.pooler.database = options.deployment.source.Get("dbname");
   }
   Switchover switchover(options, StopOnSignals());
-  if (flags.dry_run) {
-    switchover.Rehearse();
-    Print(switchover.report(), flags.json);
-    return kDone;
-  }
   try {
-    const int code = switchover.Run();
+    int code = kDone;
+    if (flags.dry_run) {
+      switchover.Rehearse();
+    } else {
+      code = switchover.Run();
+    }
     Print(switchover.report(), flags.json);
     return code;
   } catch (const pg::Error&) {
