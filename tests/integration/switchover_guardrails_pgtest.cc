@@ -64,6 +64,21 @@ TEST_F(GuardrailTest, WhatNeverBeganIsRefusedAndNotUndone) {
   EXPECT_EQ(late["reasons"][0]["what"], "green takes the writes already");
 }
 
+TEST_F(GuardrailTest, RecordedConflictsAreInTheWayUntilTheyHaveBeenDealtWith) {
+  db_.green().Exec(
+      "BEGIN READ WRITE; INSERT INTO pgteal.conflict (slot, end_lsn, xid, relation, operation,"
+      " reason, resolution) SELECT s, '0/1', 7, 'public.ledger', 'insert', '23505', 'skipped'"
+      " FROM unnest('{pgteal,another}'::text[]) AS s; COMMIT");
+  ExpectRefused("H14 every change of blue was applied as it was: public.ledger: 1 inserts skipped");
+  EXPECT_THAT(Log(), testing::HasSubstr("pgteal verify --repair"));
+  EXPECT_EQ(Turn({"--dry-run", "--skip-check", "H14"}), 0) << Log();
+  const auto check = RunCheck(db_, {"--phase", "switchover", "--only", "H14"});
+  EXPECT_EQ(check.Outcomes("H14"), "FAIL");
+  db_.green().Exec(check.report["checks"][0]["findings"][0]["fix"].get<std::string>());
+  EXPECT_EQ(db_.green().Scalar("SELECT string_agg(slot, ' ') FROM pgteal.conflict"), "another");
+  EXPECT_EQ(Turn(), 0) << Log();
+}
+
 TEST_F(GuardrailTest, AChangeOfBluesSchemaThatGreenLacksIsInTheWayUntilGreenHasIt) {
   const std::string change = "ALTER TABLE ledger ADD COLUMN extra int";
   db_.blue().Exec(change);

@@ -20,6 +20,16 @@ SELECT format('role %I lacks REPLICATION', rolname), format('ALTER ROLE %I REPLI
    OR coalesce((SELECT pg_has_role(current_user, oid, 'member') FROM pg_roles
                  WHERE rolname = 'rds_replication'), false)))";
 
+// Up to the row that was seen: what comes later has not been dealt with. Green's default is
+// read-only.
+constexpr const char* kConflictsSql = R"(
+SELECT format('%s: %s %ss %s', relation, count(*), operation, resolution),
+       format('BEGIN READ WRITE; DELETE FROM pgteal.conflict WHERE slot = %L AND relation = %L'
+              ' AND operation = %L AND resolution = %L AND id <= %s; COMMIT;'
+              ' -- after pgteal verify --repair', slot, relation, operation, resolution, max(id))
+  FROM pgteal.conflict WHERE slot = @name@
+ GROUP BY slot, relation, operation, resolution ORDER BY 1)";
+
 const std::vector<Check> kSlotChecks = {
     {.id = "H1",
      .side = kBlue,
@@ -119,6 +129,12 @@ SELECT r.name, format('ANALYZE %s;', r.name) FROM relations AS r
      .levels = {kWarn, kWarn, kFatal},
      .title = "roles that write on blue can write on green once it is open",
      .code = CheckReadOnlyRoles},
+    {.id = "H14",
+     .side = kGreen,
+     .levels = {kNone, kWarn, kFatal},
+     .title = "every change of blue was applied as it was",
+     .advice = "Skipped and overwritten changes: pgteal verify --repair mends the rows.",
+     .sql = kConflictsSql},
     {.id = "H11",
      .side = kBlue,
      .levels = {kInfo, kInfo},
