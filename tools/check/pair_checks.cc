@@ -13,6 +13,7 @@
 #include "pipeline/options.h"
 #include "pipeline/read_only.h"
 #include "pipeline/schema_baseline.h"
+#include "tools/check/server_bugs.h"
 
 namespace pgteal::tools {
 namespace {
@@ -73,6 +74,11 @@ CheckAnswer CheckVersions(const CheckContext& context) {
   if (green < blue) {
     answer = Found(fmt::format("{} is PostgreSQL {}, {} is {}", context.options.sides.blue, blue,
                                context.options.sides.green, green));
+  }
+  for (const auto& bug : KnownServerBugs(context.blue->server_version())) {
+    answer.findings.push_back(
+        {.finding = {.object = fmt::format("{}: {}", context.options.sides.blue, bug), .fix = ""},
+         .level = Level::kWarn});
   }
   for (const int version : {blue, green}) {
     if (version <= kNewestTested) continue;
