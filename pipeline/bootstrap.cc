@@ -42,6 +42,11 @@ SELECT n.nspname, c.relname, c.relkind = 'p',
                     AND d.objid = c.oid AND d.deptype = 'e')
  ORDER BY 1, 2)";
 
+// What may be left out: also what cannot be published anyway.
+constexpr const char* kAllTablesSql =
+    "SELECT n.nspname, c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid ="
+    " c.relnamespace WHERE c.relkind IN ('r', 'p', 'f') AND n.nspname !~ '^pg_'";
+
 // "cannot build an initial slot snapshot": the server's advice is to try again.
 constexpr const char* kInternalError = "XX000";
 constexpr int kSlotAttempts = 5;
@@ -69,6 +74,21 @@ std::vector<SourceTable> ReadTables(pg::Connection& blue, const BootstrapOptions
                       .identity = rows.String(i, 6)});
   }
   return tables;
+}
+
+// A publication of no table would stream nothing, and a switchover would open an empty green.
+void RequirePatterns(pg::Connection& blue, const BootstrapOptions& options) {
+  std::vector<pg::TableName> publishable;
+  for (auto& table : ReadTables(blue, {})) publishable.push_back(std::move(table.name));
+  RequireMatches("--include-table", options.include_tables, publishable,
+                 "table of blue that can be published");
+  if (options.exclude_tables.empty()) return;
+  std::vector<pg::TableName> all;
+  const auto rows = blue.Exec(kAllTablesSql);
+  for (int i = 0; i < rows.rows(); ++i) {
+    all.push_back({.schema = rows.String(i, 0), .name = rows.String(i, 1)});
+  }
+  RequireMatches("--exclude-table", options.exclude_tables, all, "table of blue");
 }
 
 // What it was is written down on blue, for a cleanup.
@@ -112,11 +132,16 @@ void RequireIdentities(pg::Connection& blue, const std::vector<SourceTable>& tab
 void CreatePublication(pg::Connection& blue, const Deployment& deployment,
                        const BootstrapOptions& options) {
   if (pg::FindPublication(blue, deployment.name)) return;
+  RequirePatterns(blue, options);
+  const bool takes_all = options.include_tables.empty() && options.exclude_tables.empty();
   const auto tables = ReadTables(blue, options);
+  if (tables.empty() && !takes_all) {
+    throw pg::ConfigError("--include-table and --exclude-table leave no table to publish",
+                          "Exclusion wins: make its patterns narrower.");
+  }
   RequireIdentities(blue, tables, deployment.name, options.set_replica_identity);
   const bool is_superuser =
       blue.Exec("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").Bool(0, 0);
-  const bool takes_all = options.include_tables.empty() && options.exclude_tables.empty();
   std::string list;
   for (const auto& table : tables) {
     if (!is_superuser && !table.is_ours) {

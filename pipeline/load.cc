@@ -113,6 +113,7 @@ void Load::Check() {
   if (options_.mode == CopyMode::kAll && !is_reload()) CheckSchema();
   CheckSlot();
   PreparePublication(*blue_, deployment_, options_.bootstrap);
+  if (is_reload()) RequirePublished(*blue_, deployment_.name, options_.reload);
   if (!is_resumed_ && options_.mode == CopyMode::kData) {
     plan_ = ReadPlan(*blue_, deployment_.name);
     MatchTarget(*green_, &plan_);

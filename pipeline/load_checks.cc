@@ -143,6 +143,19 @@ void RequireEmptyTables(pg::Connection& green, const std::vector<PlannedTable>& 
                     "Empty them, or use --copy none if green holds blue's rows already.");
 }
 
+void RequirePublished(pg::Connection& blue, const std::string& publication,
+                      const std::set<TableKey>& tables) {
+  std::set<TableKey> published;
+  for (const auto& table : ReadPlan(blue, publication)) published.emplace(table.schema, table.name);
+  for (const auto& table : tables) {
+    if (published.contains(table)) continue;
+    throw pg::ConfigError(
+        fmt::format("--reload-table {}.{}: publication {} on blue holds no such table", table.first,
+                    table.second, publication),
+        "Write it as schema.table, as the catalog does; a partition goes with its table.");
+  }
+}
+
 void NarrowPlan(pg::Connection& green, const std::string& deployment,
                 const std::set<TableKey>& wanted, std::vector<PlannedTable>* plan) {
   const auto states = ReadTableStates(green, deployment);

@@ -1,6 +1,10 @@
 #include "pipeline/table_filter.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "pg/error.h"
 
 namespace pgteal::pipeline {
 namespace {
@@ -43,6 +47,19 @@ bool FitsAny(const std::vector<std::string>& patterns, std::string_view schema,
 bool TableFilter::Matches(std::string_view schema, std::string_view table) const {
   if (FitsAny(exclude_, schema, table)) return false;
   return include_.empty() || FitsAny(include_, schema, table);
+}
+
+void RequireMatches(const std::string& option, const std::vector<std::string>& patterns,
+                    const std::vector<pg::TableName>& tables, const std::string& where) {
+  for (const auto& pattern : patterns) {
+    const bool is_used = std::any_of(tables.begin(), tables.end(), [&pattern](const auto& table) {
+      return FitsAny({pattern}, table.schema, table.name);
+    });
+    if (is_used) continue;
+    throw pg::ConfigError(
+        fmt::format("{} {} matches no {}", option, pattern, where),
+        "A pattern is [schema.]table as the catalog writes it, with * and ?; case matters.");
+  }
 }
 
 }  // namespace pgteal::pipeline

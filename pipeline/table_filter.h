@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "pg/catalog.h"
+
 namespace pgteal::pipeline {
 
 // --include-table and --exclude-table: patterns "table" or "schema.table" where * stands for any
@@ -20,6 +22,12 @@ class TableFilter {
   const std::vector<std::string> include_;
   const std::vector<std::string> exclude_;
 };
+
+// A pattern that names nothing is a typing error, and what it was meant for would be missed only
+// when it is too late. Throws ConfigError that names `option`, the pattern and, for `where`, what
+// `tables` are: "table of blue".
+void RequireMatches(const std::string& option, const std::vector<std::string>& patterns,
+                    const std::vector<pg::TableName>& tables, const std::string& where);
 
 }  // namespace pgteal::pipeline
 

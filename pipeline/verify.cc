@@ -69,6 +69,18 @@ class Verification {
     });
   }
 
+  // "Equal" must not be said of nothing.
+  void RequireWanted(const std::vector<VerifyTable>& plan) const {
+    if (!result_.is_filtered) return;
+    std::vector<pg::TableName> tables;
+    for (const auto& table : plan) tables.push_back({.schema = table.schema, .name = table.name});
+    RequireMatches("--include-table", options_.include_tables, tables,
+                   "published table to compare");
+    if (!plan.empty()) return;
+    throw pg::ConfigError("--exclude-table leaves no table to compare",
+                          "Make its patterns narrower.");
+  }
+
   // Quoted.
   std::vector<std::string> Postponed() const {
     std::vector<std::string> names;
@@ -86,6 +98,7 @@ class Verification {
     auto plan =
         PlanVerify(blue, green, deployment_.name,
                    TableFilter(options_.include_tables, options_.exclude_tables), result_.names);
+    if (is_first) RequireWanted(plan);
     if (!is_first) std::erase_if(plan, [this](const auto& table) { return !IsWanted(table); });
     progress_.snapshot_taken_at = pair.taken_at;
     progress_.lsn = pair.lsn;

@@ -186,6 +186,18 @@ TEST_F(CheckVerb, ARoleThatMayNothingIsToldWhatItLacksAndWhatItCannotSee) {
   }
 }
 
+TEST_F(CheckVerb, AnIdThatNoCheckHasIsRefused) {
+  const std::vector<std::vector<std::string>> refused = {{"check", "--only", "XX9"},
+                                                         {"check", "--only", "B1,XX9"},
+                                                         {"check", "--skip", "XX9"},
+                                                         {"switchover", "--skip-check", "XX9"}};
+  for (const auto& args : refused) {
+    const auto process = db_.Pgteal(args);
+    EXPECT_EQ(process->WaitExit(), 2);
+    EXPECT_THAT(process->Log(), HasSubstr(args[1] + " XX9: there is no check"));
+  }
+}
+
 TEST_F(CheckVerb, OneSideAloneIsEnough) {
   blue().Exec("CREATE TABLE t (id int PRIMARY KEY)");
   const auto blue_alone = ReadCheck(*db_.PgtealVia(db_.BlueInfo(), "", {"check", "--json"}));

@@ -95,8 +95,9 @@ TEST_F(LoadResume, AStopWhileTheSlotWaitsIsCleanAndTheSameCommandGoesOn) {
     EXPECT_EQ(stopped->WaitExit(), 130) << mode;
     EXPECT_TRUE(WaitUntil(
         [this] {
-          return blue().Scalar("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE"
-                               " 'pgteal%'") == "0";
+          return blue().Scalar(
+                     "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE"
+                     " 'pgteal%'") == "0";
         },
         seconds(20)))
         << "nobody waits for the writer any more";
@@ -114,6 +115,11 @@ TEST_F(LoadResume, OneTableOfARunningDeploymentIsReloaded) {
   EXPECT_EQ(refused->WaitExit(), 3);
   run->Terminate();
   ASSERT_EQ(run->WaitExit(), 130);
+
+  const auto unknown =
+      db_.Pgteal({"run", "--copy", "data", "--reload-table", "b", "--reload-table", "public.bb"});
+  EXPECT_EQ(unknown->WaitExit(), 2);
+  EXPECT_NE(unknown->Log().find("--reload-table public.bb"), std::string::npos);
 
   green().Exec("SET default_transaction_read_only = off; DELETE FROM b WHERE id > 50");
   blue().Exec("UPDATE a SET n = n + 1; UPDATE b SET n = n + 1 WHERE id > 40");

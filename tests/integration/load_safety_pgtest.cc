@@ -116,6 +116,25 @@ TEST_F(LoadSafety, PatternsChooseTheTablesAndTheSchemaIsWhole) {
   EXPECT_THAT(run->Log(), HasSubstr("not in the publication (created empty): public.leave"));
 }
 
+TEST_F(LoadSafety, APatternThatNamesNothingIsRefusedBeforeAnythingIsMade) {
+  blue().Exec("CREATE TABLE orders (id int PRIMARY KEY); CREATE UNLOGGED TABLE scratch (id int)");
+  const std::vector<std::vector<std::string>> refused = {
+      {"--include-table", "ordres"},
+      {"--include-table", "orders", "--include-table", "scratch"},
+      {"--exclude-table", "public.ordres"},
+      {"--exclude-table", "orders"}};
+  for (const auto& patterns : refused) {
+    std::vector<std::string> args = {"run"};
+    args.insert(args.end(), patterns.begin(), patterns.end());
+    const auto run = db_.Pgteal(args);
+    EXPECT_EQ(run->WaitExit(), 2);
+    EXPECT_THAT(run->Log(), HasSubstr(patterns.front())) << run->Log();
+    EXPECT_EQ(blue().Scalar("SELECT count(*) FROM pg_publication"), "0");
+  }
+  const auto run = db_.Pgteal({"run", "--exclude-table", "scratch", "--until-caught-up"});
+  EXPECT_EQ(run->WaitExit(), 0) << run->Log();
+}
+
 TEST_F(LoadSafety, ThePublicationOfTheUserDecidesRowsAndColumns) {
   blue().Exec(
       "CREATE TABLE t (id int PRIMARY KEY, a int, secret text);"

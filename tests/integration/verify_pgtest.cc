@@ -144,6 +144,16 @@ TEST_F(VerifyVerb, ComparesWhatIsPublishedOnly) {
   EXPECT_THAT(Differences(Verify(4), "filtered"), ElementsAre(R"(missing{"id":"2"})"));
 }
 
+TEST_F(VerifyVerb, NothingToCompareIsNotEqual) {
+  ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  Verify(2, {"--include-table", "tt"});
+  EXPECT_THAT(VerifyLog(), HasSubstr("--include-table tt matches no published table"));
+  Verify(2, {"--exclude-table", "*"});
+  EXPECT_THAT(VerifyLog(), HasSubstr("--exclude-table leaves no table to compare"));
+  Verify(0, {"--exclude-table", "not_there"});
+}
+
 TEST_F(VerifyVerb, ReportsWhatIsBeyondRows) {
   ExecBoth(
       "CREATE SEQUENCE s; CREATE TABLE ranks (id int PRIMARY KEY, place int, x int, span int4range,"

@@ -192,6 +192,18 @@ std::vector<CheckResult> RunChecks(pg::Connection* blue, pg::Connection* green,
   return results;
 }
 
+void RequireKnownChecks(const std::string& option, const std::vector<std::string>& ids) {
+  std::set<std::string> known;
+  for (const auto& area : AllChecks()) {
+    for (const auto& check : area.checks) known.insert(check.id);
+  }
+  for (const auto& id : ids) {
+    if (known.contains(id)) continue;
+    throw pg::ConfigError(fmt::format("{} {}: there is no check of this id", option, id),
+                          "`pgteal check` shows the ids; they are written like D19.");
+  }
+}
+
 std::vector<CheckResult> FatalOf(const std::vector<CheckResult>& results) {
   std::vector<CheckResult> fatal;
   std::copy_if(results.begin(), results.end(), std::back_inserter(fatal),

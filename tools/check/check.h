@@ -67,6 +67,9 @@ struct CheckOptions {
 std::vector<CheckResult> RunChecks(pg::Connection* blue, pg::Connection* green,
                                    const CheckOptions& options);
 
+// Throws ConfigError, naming `option`, for an id that no check has.
+void RequireKnownChecks(const std::string& option, const std::vector<std::string>& ids);
+
 // What a switchover is refused for.
 std::vector<CheckResult> FatalOf(const std::vector<CheckResult>& results);
 // Guardrails that could not be asked, for want of a privilege or of a server.

@@ -75,6 +75,8 @@ bool HasTurned(pg::Connection* blue, pg::Connection* green, const std::string& n
 }
 
 int CheckVerb(CheckFlags& flags) {
+  RequireKnownChecks("--only", flags.only);
+  RequireKnownChecks("--skip", flags.skip);
   if (flags.common.source.empty() && flags.common.target.empty()) (void)ParseSource(flags.common);
   auto blue = Connect(flags.common.source, flags.common.name);
   auto green = Connect(flags.common.target, flags.common.name);

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "pg/error.h"
+#include "tools/check/check.h"
 #include "tools/cli/exit_codes.h"
 #include "tools/cli/options.h"
 #include "tools/cli/signals.h"
@@ -44,6 +45,7 @@ void Print(const SwitchoverReport& report, bool json) {
 }
 
 int Turn(SwitchoverFlags& flags, TurnKind kind) {
+  RequireKnownChecks("--skip-check", flags.skip_checks);
   auto& options = flags.options;
   options.kind = kind;
   options.deployment = {.source = ParseSource(flags.common),

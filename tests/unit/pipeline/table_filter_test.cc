@@ -1,6 +1,9 @@
 #include "pipeline/table_filter.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "pg/error.h"
 
 namespace pgteal::pipeline {
 namespace {
@@ -39,6 +42,18 @@ TEST(TableFilter, PatternsChooseTables) {
   };
   for (const auto& c : cases) {
     EXPECT_EQ(TableFilter(c.include, c.exclude).Matches(c.schema, c.table), c.matches) << c.name;
+  }
+}
+
+TEST(TableFilter, APatternThatNamesNothingIsRefused) {
+  const std::vector<pg::TableName> tables = {{.schema = "shop", .name = "orders"}};
+  EXPECT_NO_THROW(RequireMatches("--include-table", {}, {}, "table"));
+  EXPECT_NO_THROW(RequireMatches("--include-table", {"shop.*", "orders"}, tables, "table"));
+  try {
+    RequireMatches("--include-table", {"orders", "shop.ordres"}, tables, "table of blue");
+    FAIL();
+  } catch (const pg::ConfigError& error) {
+    EXPECT_STREQ(error.what(), "--include-table shop.ordres matches no table of blue");
   }
 }
 
