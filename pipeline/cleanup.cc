@@ -1,7 +1,11 @@
 #include "pipeline/cleanup.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <array>
+#include <set>
 #include <utility>
 
 #include "applier/schema.h"
@@ -19,6 +23,48 @@ namespace pgteal::pipeline {
 namespace {
 
 using Removed = std::vector<std::string>;
+using Names = std::set<std::string>;
+
+// Where a side keeps what a deployment needs later, and the column that names the deployment.
+constexpr std::array<std::pair<const char*, const char*>, 5> kRecords = {
+    {{"deployment", "name"},
+     {"progress", "slot"},
+     {"turn", "deployment"},
+     {"fence", "deployment"},
+     {"replica_identity", "deployment"}}};
+
+// Deployments of which this side has something on record. A schema of an older pgteal lacks tables.
+Names OnRecord(pg::Connection& side) {
+  Names names;
+  for (const auto& [table, column] : kRecords) {
+    if (side.Exec("SELECT to_regclass($1)", {fmt::format("pgteal.{}", table)}).IsNull(0, 0)) {
+      continue;
+    }
+    const auto rows = side.Exec(fmt::format("SELECT DISTINCT {} FROM pgteal.{}", column, table));
+    for (int i = 0; i < rows.rows(); ++i) names.insert(rows.String(i, 0));
+  }
+  return names;
+}
+
+// Others than deployment `name` that this side is part of. One that streams from here may have
+// nothing on record here, but a slot and a publication of its name.
+Names Others(pg::Connection& side, const std::string& name) {
+  Names names = OnRecord(side);
+  const auto rows = side.Exec(
+      "SELECT s.slot_name FROM pg_replication_slots AS s JOIN pg_publication AS p"
+      " ON p.pubname = s.slot_name WHERE s.database = current_database()");
+  for (int i = 0; i < rows.rows(); ++i) names.insert(rows.String(i, 0));
+  names.erase(name);
+  return names;
+}
+
+bool HasOrigins(pg::Connection& side, const std::string& name) {
+  return !side.Exec(
+                  "SELECT FROM pg_replication_origin"
+                  " WHERE roname ~ ('^pgteal_' || $1 || '_[0-9]+$') LIMIT 1",
+                  {name})
+              .is_empty();
+}
 
 void RequireIdle(pg::Connection& blue, const std::string& slot_name) {
   const auto user = SlotUser(blue, slot_name);
@@ -41,6 +87,21 @@ struct Side {
   bool is_publication_ours;
   bool is_closed;  // by a switchover, and stays so
 };
+
+// A name that was mistyped: on a server without any deployment, it was cleaned up already.
+void RequireDeployment(Side& blue, Side& green, const std::string& name) {
+  Names known = OnRecord(blue.connection);
+  known.merge(OnRecord(green.connection));
+  if (known.empty() || known.contains(name) || pg::FindPublication(blue.connection, name) ||
+      HasOrigins(green.connection, name)) {
+    return;
+  }
+  for (const auto& slot : blue.slots) {
+    if (pg::FindSlot(blue.connection, slot)) return;
+  }
+  throw pg::Refused(fmt::format("no deployment {}", name),
+                    fmt::format("--name is one of: {}.", fmt::join(known, ", ")));
+}
 
 void CleanSlots(Side& side, Removed* removed) {
   for (const auto& slot : side.slots) RequireIdle(side.connection, slot);
@@ -92,12 +153,7 @@ void CleanSchema(Side& side, const std::string& name, Removed* removed) {
   connection.Exec("DELETE FROM pgteal.conflict WHERE slot = $1", {name});
   connection.Exec("DELETE FROM pgteal.progress WHERE slot = $1", {name});
   const auto rows = connection.Exec("DELETE FROM pgteal.deployment WHERE name = $1", {name});
-  const bool is_last = connection
-                           .Exec(
-                               "SELECT NOT EXISTS (SELECT FROM pgteal.progress) AND NOT EXISTS"
-                               " (SELECT FROM pgteal.deployment) AND NOT EXISTS"
-                               " (SELECT FROM pgteal.turn)")
-                           .Bool(0, 0);
+  const bool is_last = Others(connection, name).empty();
   if (is_last) connection.Exec("DROP SCHEMA pgteal CASCADE");
   connection.Exec("COMMIT");
   if (rows.affected_rows() > 0) {
@@ -110,7 +166,7 @@ void CleanSide(Side& side, const std::string& name, Removed* removed) {
   CleanSlots(side, removed);
   CleanPublication(side, name, removed);
   CleanOrigins(side, name, removed);
-  if (RemoveDdlLog(side.connection)) {
+  if (Others(side.connection, name).empty() && RemoveDdlLog(side.connection)) {
     removed->push_back(fmt::format("event triggers on {}", side.name));
   }
   if (!applier::HasSchema(side.connection)) return;
@@ -153,6 +209,7 @@ Removed CleanUp(const Deployment& deployment, const pg::SessionOptions& session)
       .slots = has_slot ? std::vector<std::string>{deployment.name} : std::vector<std::string>{},
       .is_publication_ours = is_ours,
       .is_closed = false};
+  RequireDeployment(blue, green, deployment.name);
   CleanSide(blue, deployment.name, &removed);
   CleanSide(green, deployment.name, &removed);
   return removed;

@@ -10,10 +10,11 @@ namespace pgteal::pipeline {
 
 // Removes what a deployment left on both sides: slots, publications, replication origins, replica
 // identities that we set, green's read-only default, the deployment's rows and, once no other
-// deployment is left, schema pgteal. A side that a switchover has closed stays closed; the
-// statements that open it are among the phrases. What is not there is no error, so that an
-// interrupted cleanup is simply run again. Returns what was removed, one phrase each. Throws
-// Refused while a pgteal uses one of the slots, or makes a switchover.
+// deployment uses the side, its event triggers and schema pgteal. A side that a switchover has
+// closed stays closed; the statements that open it are among the phrases. What is not there is no
+// error, so that an interrupted cleanup is simply run again. Returns what was removed, one phrase
+// each. Throws Refused while a pgteal uses one of the slots, or makes a switchover, and for a name
+// that is not among the deployments on record.
 std::vector<std::string> CleanUp(const Deployment& deployment, const pg::SessionOptions& session);
 
 }  // namespace pgteal::pipeline

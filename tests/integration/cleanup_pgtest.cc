@@ -71,6 +71,30 @@ TEST_F(CleanupTest, PutsBackTheReplicaIdentitiesThatItSet) {
   EXPECT_EQ(blue().Scalar(kCatalog), before);
 }
 
+TEST_F(CleanupTest, ANameThatNobodyBearsIsRefusedAndAnotherDeploymentKeepsWhatIsItsOwn) {
+  ExecBoth("CREATE TABLE bare (v int)");
+  const std::string before = blue().Scalar(kCatalog);
+  ASSERT_EQ(db_.Pgteal({"run", "--copy", "none", "--set-replica-identity", "--until-caught-up",
+                        "--ddl-guard", "event-trigger"})
+                ->WaitExit(),
+            0);
+  const std::string living = blue().Scalar(kCatalog);
+  auto unknown = db_.Pgteal({"cleanup", "--name", "nosuch"});
+  EXPECT_EQ(unknown->WaitExit(), 3);
+  EXPECT_NE(unknown->Log().find("no deployment nosuch"), std::string::npos);
+  EXPECT_NE(unknown->Log().find("--name is one of: pgteal."), std::string::npos);
+  EXPECT_EQ(blue().Scalar(kCatalog), living);
+
+  ASSERT_EQ(db_.Pgteal({"prepare", "--name", "second"})->WaitExit(), 0);
+  auto second = db_.Pgteal({"cleanup", "--name", "second"});
+  EXPECT_EQ(second->WaitExit(), 0) << second->Log();
+  EXPECT_EQ(second->Stdout().find("removed schema"), std::string::npos) << second->Stdout();
+  EXPECT_EQ(blue().Scalar(kCatalog), living);
+
+  ASSERT_EQ(db_.Pgteal({"cleanup"})->WaitExit(), 0);
+  EXPECT_EQ(blue().Scalar(kCatalog), before);
+}
+
 TEST_F(CleanupTest, LeavesNothingAfterThereAndBack) {
   ExecBoth(
       "CREATE TABLE t (id int PRIMARY KEY); CREATE ROLE open LOGIN;"
