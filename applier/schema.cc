@@ -3,6 +3,8 @@
 namespace pgteal::applier {
 namespace {
 
+// Every table has a primary key: somebody's publication FOR ALL TABLES has them, too, and without a
+// key their rows could be neither changed nor deleted.
 constexpr const char* kSchemaSql = R"(
 CREATE SCHEMA IF NOT EXISTS pgteal;
 CREATE TABLE IF NOT EXISTS pgteal.deployment (
@@ -53,10 +55,13 @@ CREATE TABLE IF NOT EXISTS pgteal.event (
   kind text NOT NULL,
   detail text NOT NULL);
 CREATE TABLE IF NOT EXISTS pgteal.schema_baseline (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   deployment text NOT NULL,
   kind text NOT NULL,
   object text NOT NULL,
   definition text NOT NULL);
+ALTER TABLE pgteal.schema_baseline
+  ADD COLUMN IF NOT EXISTS id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY;
 CREATE TABLE IF NOT EXISTS pgteal.turn (
   deployment text PRIMARY KEY,
   epoch bigint NOT NULL DEFAULT 0,
@@ -98,8 +103,10 @@ bool IsSchemaLacking(pg::Connection& green) {
       " table_state, conflict, event, turn, fence, replica_identity, schema_baseline, "
       "request}'::text[]) AS name"
       " UNION ALL SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attname = 'written_at'"
-      " AND attrelid = to_regclass('pgteal.progress'))");
-  return lacking.Bool(0, 0) || lacking.Bool(1, 0);
+      " AND attrelid = to_regclass('pgteal.progress'))"
+      " UNION ALL SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attname = 'id'"
+      " AND attrelid = to_regclass('pgteal.schema_baseline'))");
+  return lacking.Bool(0, 0) || lacking.Bool(1, 0) || lacking.Bool(2, 0);
 }
 
 void EnsureSchema(pg::Connection& green) {

@@ -95,6 +95,24 @@ TEST_F(CleanupTest, ANameThatNobodyBearsIsRefusedAndAnotherDeploymentKeepsWhatIs
   EXPECT_EQ(blue().Scalar(kCatalog), before);
 }
 
+TEST_F(CleanupTest, APublicationOfAllTablesIsNotInTheWay) {
+  ExecBoth("CREATE TABLE bare (v int)");
+  blue().Exec("CREATE PUBLICATION debezium FOR ALL TABLES");
+  const std::string before = blue().Scalar(kCatalog);
+  ASSERT_EQ(db_.Pgteal({"run", "--copy", "none", "--set-replica-identity", "--until-caught-up"})
+                ->WaitExit(),
+            0);
+  EXPECT_EQ(blue().Scalar("SELECT count(*) FROM pg_class AS c WHERE relkind = 'r'"
+                          " AND relnamespace = 'pgteal'::regnamespace AND NOT EXISTS (SELECT FROM"
+                          " pg_index WHERE indrelid = c.oid AND indisprimary)"),
+            "0");
+  // As an older pgteal made it.
+  blue().Exec("ALTER TABLE pgteal.schema_baseline DROP COLUMN id");
+  auto cleanup = db_.Pgteal({"cleanup"});
+  EXPECT_EQ(cleanup->WaitExit(), 0) << cleanup->Log();
+  EXPECT_EQ(blue().Scalar(kCatalog), before);
+}
+
 TEST_F(CleanupTest, LeavesNothingAfterThereAndBack) {
   ExecBoth(
       "CREATE TABLE t (id int PRIMARY KEY); CREATE ROLE open LOGIN;"
