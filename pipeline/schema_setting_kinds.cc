@@ -69,21 +69,29 @@ SELECT format('of %s in %s for %s TO %s', d.defaclrole::regrole,
   FROM pg_default_acl AS d CROSS JOIN LATERAL aclexplode(d.defaclacl) AS a
  WHERE a.privilege_type <> 'MAINTAIN' AND a.grantee <> d.defaclrole GROUP BY 1)";
 
-// Green is read-only by our own hand, until the switchover.
+// Green is read-only by our own hand, until the switchover. Lists of names are stored as SET takes
+// them, each name quoted where need be; as one literal they would become one name.
 constexpr const char* kSettings = R"(
-SELECT format('%s of %s', split_part(c.setting, '=', 1), coalesce('role ' || quote_ident(r.rolname),
+SELECT format('%s of %s', v.name, coalesce('role ' || quote_ident(r.rolname),
               'all roles')) || CASE WHEN s.setdatabase = 0 THEN '' ELSE ' in the database' END,
-       substr(c.setting, strpos(c.setting, '=') + 1), '', q.text, q.text, ''
+       v.value, '', q.text, q.text, ''
   FROM pg_db_role_setting AS s CROSS JOIN unnest(s.setconfig) AS c(setting)
   LEFT JOIN pg_roles AS r ON r.oid = s.setrole
+ CROSS JOIN LATERAL (SELECT split_part(c.setting, '=', 1) AS name,
+              substr(c.setting, strpos(c.setting, '=') + 1) AS value) AS v
  CROSS JOIN LATERAL (SELECT CASE
      WHEN r.rolname IS NULL THEN format('ALTER DATABASE %I', current_database())
      WHEN s.setdatabase = 0 THEN format('ALTER ROLE %I', r.rolname)
      ELSE format('ALTER ROLE %I IN DATABASE %I', r.rolname, current_database()) END
-   || format(' SET %s = %L;', split_part(c.setting, '=', 1),
-             substr(c.setting, strpos(c.setting, '=') + 1)) AS text) AS q
+   || ' SET ' || v.name || ' = ' || CASE
+     WHEN v.name NOT IN ('local_preload_libraries', 'search_path', 'session_preload_libraries',
+                         'shared_preload_libraries', 'temp_tablespaces', 'unix_socket_directories')
+     THEN quote_literal(v.value)
+     WHEN v.value IN ('', '""') THEN ''''''
+     WHEN v.value ~ '^("([^"]|"")+"|[a-zA-Z_]\w*)(, *("([^"]|"")+"|[a-zA-Z_]\w*))*$' THEN v.value
+     END || ';' AS text) AS q
  WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-   AND split_part(c.setting, '=', 1) <> 'default_transaction_read_only')";
+   AND v.name <> 'default_transaction_read_only')";
 
 constexpr const char* kStorage = R"(
 SELECT r.name, array_to_string(ARRAY(SELECT unnest(r.reloptions) ORDER BY 1), ', '), '', q.text,

@@ -137,6 +137,14 @@ const std::vector<Drift> kSettings = {
      " END $$",
      "", "setting work_mem of all roles in the database is missing on green",
      "SET work_mem = '7MB';"},
+    {"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = shop, \"A b\", public',"
+     " current_database()); END $$",
+     "", "setting search_path of all roles in the database is missing on green",
+     "SET search_path = shop, \"A b\", public;"},
+    {"DO $$ BEGIN EXECUTE format('ALTER ROLE postgres IN DATABASE %I SET search_path = ''''',"
+     " current_database()); END $$",
+     "", "setting search_path of role postgres in the database is missing on green",
+     "SET search_path = '';"},
     {"CREATE ROLE an_owner; ALTER FUNCTION f(int) OWNER TO an_owner", "CREATE ROLE an_owner",
      "owner ROUTINE public.f(integer): an_owner on blue, postgres on green",
      "ALTER ROUTINE public.f(integer) OWNER TO an_owner;"},
