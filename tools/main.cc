@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "pg/error.h"
 #include "tools/cli/exit_codes.h"
@@ -67,12 +68,28 @@ int Report(const pgteal::pg::Error& error, int exit_code) {
   return exit_code;
 }
 
+// What CLI11 says of a key of the configuration file that nobody knows, in our words. A section
+// that is no verb is known by the mark that opens it.
+std::string ConfigText(const CLI::ConfigError& error) {
+  constexpr std::string_view kUnknown = "INI was not able to parse ";
+  constexpr std::string_view kSectionMark = ".++";
+  std::string key = error.what();
+  if (!key.starts_with(kUnknown)) return key;
+  key.erase(0, kUnknown.size());
+  if (!key.ends_with(kSectionMark)) return "configuration file: there is no option " + key;
+  key.resize(key.size() - kSectionMark.size());
+  return "configuration file: there is no verb for section [" + key + "]";
+}
+
 int ParseAndRun(CLI::App& app, int argc, char** argv, const int& exit_code) {
   try {
     app.parse(argc, argv);
     return exit_code;
   } catch (const CLI::Success& help) {
     return app.exit(help);
+  } catch (const CLI::ConfigError& error) {
+    app.exit(CLI::ConfigError(ConfigText(error)));
+    return ExitCode::kUsage;
   } catch (const CLI::ParseError& error) {
     app.exit(error);
     return ExitCode::kUsage;
@@ -100,6 +117,8 @@ int main(int argc, char** argv) {
       "pgteal");
   app.require_subcommand(1);
   app.set_config("--config", "", "Read options from a TOML file");
+  // Before the verbs, which inherit it: an option that nobody knows is a typing error.
+  app.allow_config_extras(CLI::config_extras_mode::error);
   app.set_version_flag("--version", PGTEAL_VERSION);
   LogOptions log;
   app.add_option("--log-level", log.level, "debug, info, warn, error")
