@@ -31,6 +31,23 @@ void ReadThrough(decoder::Transaction& transaction, size_t block_bytes) {
   }
 }
 
+// A capture applied to its own blue would do every change twice. A copy of blue's data folder has
+// its system identifier, too, but begins a timeline of its own once it is promoted, and has no
+// slots.
+void RequireOtherThanCaptured(pg::Connection& green, const proto::FrameFileHeader& header) {
+  const auto row = green.Exec(
+      "SELECT c.system_identifier::text, current_database(), ('x' || left(pg_walfile_name("
+      "pg_current_wal_lsn()), 8))::bit(32)::bigint, EXISTS (SELECT FROM pg_replication_slots"
+      " WHERE slot_name = $1 AND database = current_database()) FROM pg_control_system() AS c",
+      {header.slot()});
+  if (row.Text(0, 0) != header.system_identifier() || row.Text(0, 1) != header.database()) return;
+  if (row.Int(0, 2) != header.timeline() && !row.Bool(0, 3)) return;
+  throw pg::Refused(
+      fmt::format("the target is the database that was captured: system identifier {}, database {}",
+                  header.system_identifier(), header.database()),
+      "Point --target at another database, which holds what this one held when the capture began.");
+}
+
 }  // namespace
 
 Replay::Replay(const Deployment& deployment, const ReplayOptions& options)
@@ -78,6 +95,7 @@ Replay::End Replay::Run(const std::atomic<bool>& stop, const Watch& watch) {
 void Replay::PrepareTarget() {
   auto& green = apply_->green();
   RequireWritable(green);
+  RequireOtherThanCaptured(green, reader_.header());
   const auto progress =
       applier::HasSchema(green) ? applier::ReadProgress(green, deployment_.name) : std::nullopt;
   const auto& header = reader_.header();

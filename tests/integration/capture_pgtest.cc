@@ -280,6 +280,16 @@ TEST_F(Capture, AnotherBluesCaptureIsRefused) {
   EXPECT_THAT(Log(), HasSubstr("follows another blue"));
 }
 
+TEST_F(Capture, TheDatabaseThatWasCapturedIsNoTarget) {
+  blue().Exec(kTable);
+  BeginSeries();
+  blue().Exec("INSERT INTO t VALUES (1, 'x')");
+  ASSERT_EQ(CaptureTo("1"), 0) << Log();
+  EXPECT_EQ(Run({"replay", "--target", db_.BlueInfo(), "--on-conflict", "skip", PathOf("1")}), 3);
+  EXPECT_THAT(Log(), HasSubstr("the target is the database that was captured"));
+  EXPECT_EQ(blue().Scalar("SELECT to_regnamespace('pgteal') IS NULL"), "t");
+}
+
 TEST_F(Capture, DamagedTruncatedAndForeignFilesAreNamed) {
   ExecBoth(kTable);
   BeginSeries();
