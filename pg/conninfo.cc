@@ -10,6 +10,29 @@
 
 namespace pgteal::pg {
 
+namespace {
+
+// libpq's reason. It quotes words of the string, of which any may be a part of a secret that was
+// badly quoted: a keyword is named only where there is none.
+std::string Reason(std::string_view message, std::string_view text) {
+  while (message.ends_with('\n')) message.remove_suffix(1);
+  if (text.find("pass") == std::string_view::npos && text.find("://") == std::string_view::npos &&
+      message.starts_with("invalid connection option")) {
+    return std::string(message);
+  }
+  std::string reason;
+  bool is_quoted = false;
+  for (const char c : message) {
+    if (c != '"' && !is_quoted) reason += c;
+    if (c != '"') continue;
+    is_quoted = !is_quoted;
+    if (is_quoted) reason += "…";
+  }
+  return reason;
+}
+
+}  // namespace
+
 ConnInfo ConnInfo::Parse(const std::string& text) {
   char* raw_message = nullptr;
   const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(
@@ -17,7 +40,8 @@ ConnInfo ConnInfo::Parse(const std::string& text) {
   const std::unique_ptr<char, decltype(&PQfreemem)> message(raw_message, &PQfreemem);
   if (!options) {
     throw ConfigError(
-        "the connection string cannot be parsed",
+        fmt::format("the connection string cannot be parsed: {}",
+                    Reason(message ? message.get() : "out of memory", text)),
         "Give it as \"host=... dbname=... user=...\" or \"postgresql://user@host/db\".");
   }
   ConnInfo info;

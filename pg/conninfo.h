@@ -12,7 +12,7 @@ namespace pgteal::pg {
 // TLS among them; defaults (PGHOST, service files, .pgpass) are resolved by libpq at connect time.
 class ConnInfo {
  public:
-  // Throws ConfigError, without echoing the string, which may hold a password.
+  // Throws ConfigError with libpq's reason, without echoing the string, which may hold a password.
   static ConnInfo Parse(const std::string& text);
 
   // The value of a keyword ("dbname"), or empty.

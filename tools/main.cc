@@ -12,6 +12,7 @@
 #include "pg/error.h"
 #include "tools/cli/exit_codes.h"
 #include "tools/cli/json_log.h"
+#include "tools/cli/options.h"
 #include "tools/cli/terminal_log.h"
 #include "tools/cli/verbs.h"
 
@@ -87,6 +88,17 @@ int ParseAndRun(CLI::App& app, int argc, char** argv, const int& exit_code) {
     return exit_code;
   } catch (const CLI::Success& help) {
     return app.exit(help);
+  } catch (const CLI::RequiredError& error) {
+    const auto unknown = app.remaining();
+    if (!app.get_subcommands().empty() || unknown.empty()) {
+      app.exit(error);
+    } else {
+      const bool is_option = unknown.front().starts_with('-');
+      app.exit(CLI::ParseError(
+          (is_option ? "there is no option " : "there is no command ") + unknown.front(),
+          CLI::ExitCodes::ExtrasError));
+    }
+    return ExitCode::kUsage;
   } catch (const CLI::ConfigError& error) {
     app.exit(CLI::ConfigError(ConfigText(error)));
     return ExitCode::kUsage;
@@ -122,7 +134,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", PGTEAL_VERSION);
   LogOptions log;
   app.add_option("--log-level", log.level, "debug, info, warn, error")
-      ->transform(CLI::CheckedTransformer(kLevels).description(""))
+      ->transform(pgteal::tools::OneOf(kLevels))
       ->default_str("info");
   app.add_option("--log-format", log.format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))

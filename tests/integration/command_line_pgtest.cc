@@ -49,5 +49,22 @@ TEST_F(CommandLine, AConfigurationFileOfUnknownKeysIsRefused) {
   EXPECT_THAT(Log(), HasSubstr("--source is missing"));
 }
 
+TEST_F(CommandLine, WhatIsWrongIsNamedWithTheChoices) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> refused = {
+      {{"rnu", "--copy", "none"}, "there is no command rnu"},
+      {{"--nosuch"}, "there is no option --nosuch"},
+      {{}, "subcommand"},
+      {{"run", "--copy", "nothing"}, "--copy: nothing is none of: all, data, none"},
+      {{"capture", "--output", "f", "--binary", "maybe"}, "maybe is none of: off, on"},
+      {{"--log-level", "loud", "run"}, "loud is none of: debug, error, info, warn"},
+      {{"run", "--source", "host=h", "--target", "hst=1"},
+       "--target: the connection string cannot be parsed: invalid connection option \"hst\""},
+      {{"check", "--source", "hst=1"}, "--source: the connection string cannot be parsed"}};
+  for (const auto& [args, named] : refused) {
+    EXPECT_EQ(Run(args), 2) << named;
+    EXPECT_THAT(Log(), HasSubstr(named));
+  }
+}
+
 }  // namespace
 }  // namespace pgteal::tests

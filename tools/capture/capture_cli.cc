@@ -127,11 +127,11 @@ void AddCapture(CLI::App* app, int* exit_code) {
                  "Use a slot that ends with this capture, and begin now");
   AddEnds(verb, flags.get());
   verb->add_option("--binary", capture.is_binary, "Values in binary form: on, off")
-      ->transform(CLI::CheckedTransformer(kSwitch).description(""))
+      ->transform(OneOf(kSwitch))
       ->default_str("off");
   verb->add_option("--streaming", capture.is_streaming,
                    "Large transactions before their commit: on, off")
-      ->transform(CLI::CheckedTransformer(kSwitch).description(""))
+      ->transform(OneOf(kSwitch))
       ->default_str("on");
   verb->add_option("--proto-version", capture.proto_version, "Version of blue's stream protocol")
       ->check(CLI::Range(1, 4))

@@ -45,9 +45,10 @@ constexpr const char* kExamples = R"(Examples:
   pgteal check --only D1,D19 --json
 )";
 
-std::unique_ptr<pg::Connection> Connect(const std::string& text, const std::string& name) {
+std::unique_ptr<pg::Connection> Connect(const std::string& text, const std::string& option,
+                                        const std::string& name) {
   if (text.empty()) return nullptr;
-  return std::make_unique<pg::Connection>(pg::ConnInfo::Parse(text),
+  return std::make_unique<pg::Connection>(ParseConnInfo(text, option),
                                           pipeline::SessionOptionsFor("check", name, nullptr));
 }
 
@@ -78,8 +79,8 @@ int CheckVerb(CheckFlags& flags) {
   RequireKnownChecks("--only", flags.only);
   RequireKnownChecks("--skip", flags.skip);
   if (flags.common.source.empty() && flags.common.target.empty()) (void)ParseSource(flags.common);
-  auto blue = Connect(flags.common.source, flags.common.name);
-  auto green = Connect(flags.common.target, flags.common.name);
+  auto blue = Connect(flags.common.source, "--source", flags.common.name);
+  auto green = Connect(flags.common.target, "--target", flags.common.name);
   if (HasTurned(blue.get(), green.get(), flags.common.name)) {
     spdlog::info("green takes the writes: what is called blue is the side that does");
     std::swap(blue, green);
@@ -114,7 +115,7 @@ void AddCheck(CLI::App* app, int* exit_code) {
       ->capture_default_str();
   verb->add_option("--copy", flags->check.copy,
                    "What `run` is going to copy: all, data, none; before a deployment exists")
-      ->transform(CLI::CheckedTransformer(kCopies).description(""))
+      ->transform(OneOf(kCopies))
       ->default_str("all");
   verb->add_option("--only", flags->only, "These checks alone")->delimiter(',')->type_name("ID");
   verb->add_option("--skip", flags->skip, "Leave these out")->delimiter(',')->type_name("ID");

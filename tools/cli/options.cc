@@ -13,7 +13,7 @@ pg::ConnInfo ParseRequired(const std::string& text, const char* option, const ch
     throw pg::ConfigError(std::string(option) + " is missing",
                           std::string("Give ") + option + " CONNINFO, or set " + variable + ".");
   }
-  return pg::ConnInfo::Parse(text);
+  return ParseConnInfo(text, option);
 }
 
 }  // namespace
@@ -35,6 +35,14 @@ void AddName(CLI::App* app, CommonOptions* options) {
                   "Name of the deployment; slot and publication on blue bear it")
       ->check(CheckName)
       ->capture_default_str();
+}
+
+pg::ConnInfo ParseConnInfo(const std::string& text, const std::string& option) {
+  try {
+    return pg::ConnInfo::Parse(text);
+  } catch (const pg::ConfigError& error) {
+    throw pg::ConfigError(option + ": " + error.what(), error.hint());
+  }
 }
 
 pg::ConnInfo ParseSource(const CommonOptions& options) {

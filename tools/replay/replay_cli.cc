@@ -109,7 +109,7 @@ void AddApplyFlags(CLI::App* verb, ReplayFlags* flags) {
       ->capture_default_str();
   verb->add_option("--on-conflict", stream.on_conflict,
                    "When green does not hold what blue's change expects: stop, skip, overwrite")
-      ->transform(CLI::CheckedTransformer(kPolicies).description(""))
+      ->transform(OneOf(kPolicies))
       ->default_str("stop");
   verb->add_option("--batch-rows", stream.batcher.limits.rows_max,
                    "Rows that one commit on green changes at most, about")
@@ -134,7 +134,7 @@ void AddReplay(CLI::App* app, int* exit_code) {
   verb->add_flag("--null", flags->to_nothing, "Read, decode and assemble only; needs no target");
   verb->add_option("--speed", flags->replay.pace,
                    "full, or recorded: as long after each other as they were received")
-      ->transform(CLI::CheckedTransformer(kPaces).description(""))
+      ->transform(OneOf(kPaces))
       ->default_str("full");
   verb->add_option("--until-lsn", flags->until_lsn, "End at this LSN of blue; nothing beyond it")
       ->check(CheckLsn)

@@ -67,22 +67,22 @@ void AddStreamFlags(CLI::App* verb, RunFlags* flags) {
   verb->add_option("--ddl-guard", stream.ddl_guard,
                    "How changes of blue's schema are noticed: catalog (compared every 10 s), "
                    "event-trigger (statements are logged on blue as well; superuser), off")
-      ->transform(CLI::CheckedTransformer(kDdlGuards).description(""))
+      ->transform(OneOf(kDdlGuards))
       ->default_str("catalog");
   verb->add_option("--on-conflict", stream.on_conflict,
                    "When green does not hold what blue's change expects: stop, skip, overwrite")
-      ->transform(CLI::CheckedTransformer(kPolicies).description(""))
+      ->transform(OneOf(kPolicies))
       ->default_str("stop");
   verb->add_option("--binary", stream.binary, "Values in binary form: auto, on, off")
-      ->transform(CLI::CheckedTransformer(kBinaryModes).description(""))
+      ->transform(OneOf(kBinaryModes))
       ->default_str("auto");
   verb->add_option("--read-ahead", stream.read_ahead,
                    "Read a backlog through a temporary copy of the slot: auto (a large one), on, "
                    "off")
-      ->transform(CLI::CheckedTransformer(kReadAheadModes).description(""))
+      ->transform(OneOf(kReadAheadModes))
       ->default_str("auto");
   verb->add_option("--origin", stream.origin, "Tag commits on green with an origin: auto, off")
-      ->transform(CLI::CheckedTransformer(kOriginModes).description(""))
+      ->transform(OneOf(kOriginModes))
       ->default_str("auto");
   verb->add_flag("--synchronous-commit", stream.synchronous_commit,
                  "Wait for green's WAL flush (and its synchronous standbys) at every commit");
@@ -109,7 +109,7 @@ void AddLoadFlags(CLI::App* verb, RunFlags* flags) {
   verb->add_option("--copy", load.mode,
                    "What to copy first: all (schema and data, green is empty), data (green has the "
                    "schema; building its secondary indexes afterwards would be faster), none")
-      ->transform(CLI::CheckedTransformer(kCopyModes).description(""))
+      ->transform(OneOf(kCopyModes))
       ->default_str("all");
   verb->add_option("--jobs", load.jobs, "Tables copied and indexes built at the same time")
       ->check(CLI::Range(1, 64))

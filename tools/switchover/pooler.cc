@@ -12,6 +12,7 @@
 #include "pg/error.h"
 #include "pg/pooler_console.h"
 #include "pg/quote.h"
+#include "tools/cli/options.h"
 
 namespace pgteal::tools {
 namespace {
@@ -75,7 +76,7 @@ std::string Place(const pg::ConnInfo& side, const std::string& database) {
 }  // namespace
 
 Pooler::Pooler(PoolerOptions options)
-    : options_(std::move(options)), console_(pg::ConnInfo::Parse(options_.conninfo)) {}
+    : options_(std::move(options)), console_(ParseConnInfo(options_.conninfo, "--pgbouncer")) {}
 
 pg::Connection Pooler::Console(const pg::Interrupt* interrupt) const {
   pg::SessionOptions session{.application_name = "pgteal pooler"};

@@ -41,6 +41,25 @@ TEST(ConnInfo, AnUnusableStringIsAConfigErrorThatDoesNotEchoIt) {
   }
 }
 
+TEST(ConnInfo, WhatIsWrongIsSaidWithoutWordsThatMayBeSecret) {
+  const auto reason = [](const char* text) -> std::string {
+    try {
+      ConnInfo::Parse(text);
+    } catch (const ConfigError& error) {
+      return error.what();
+    }
+    return "nothing is wrong";
+  };
+  EXPECT_EQ(reason("host=h hst=1"),
+            "the connection string cannot be parsed: invalid connection option \"hst\"");
+  for (const char* text :
+       {"password=se cret=1", "secret", "password='a secret=1", "postgresql://u:secret@[h/d",
+        "postgresql://h/d?secret=1", "postgresql://u:%zzsecret@h/d", "passwrd=\"secret secret=2"}) {
+    EXPECT_EQ(reason(text).find("secret"), std::string::npos) << reason(text);
+    EXPECT_GT(reason(text).size(), std::string("the connection string cannot be parsed: ").size());
+  }
+}
+
 TEST(ConnInfo, SetReplacesAndSetDefaultDoesNot) {
   auto info = ConnInfo::Parse("host=a dbname=d");
   info.Set("host", "b");
