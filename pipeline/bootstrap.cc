@@ -107,7 +107,7 @@ void SetIdentity(pg::Connection& blue, const std::string& deployment, const Sour
 
 // UPDATE and DELETE on blue itself would fail once such a table is published.
 void RequireIdentities(pg::Connection& blue, const std::vector<SourceTable>& tables,
-                       const std::string& deployment, bool set_replica_identity) {
+                       const std::string& deployment, const BootstrapOptions& options) {
   std::string names;
   std::string fixes;
   for (const auto& table : tables) {
@@ -118,15 +118,17 @@ void RequireIdentities(pg::Connection& blue, const std::vector<SourceTable>& tab
         table.candidate_index.empty() ? "FULL" : "USING INDEX " + table.candidate_index);
     names += fmt::format("{}{}.{}", names.empty() ? "" : ", ", table.name.schema, table.name.name);
     fixes += (fixes.empty() ? "" : " ") + fix;
-    if (!set_replica_identity) continue;
+    if (!options.set_replica_identity) continue;
     SetIdentity(blue, deployment, table, fix);
   }
-  if (names.empty() || set_replica_identity) return;
+  if (names.empty() || options.set_replica_identity) return;
   throw pg::Refused(
       fmt::format("without a usable replica identity blue's own UPDATE and DELETE would fail once "
                   "published: {}",
                   names),
-      "--set-replica-identity does it, or on blue: " + fixes);
+      (options.may_set_replica_identity ? "--set-replica-identity does it, or on blue: "
+                                        : "On blue: ") +
+          fixes);
 }
 
 void CreatePublication(pg::Connection& blue, const Deployment& deployment,
@@ -139,7 +141,7 @@ void CreatePublication(pg::Connection& blue, const Deployment& deployment,
     throw pg::ConfigError("--include-table and --exclude-table leave no table to publish",
                           "Exclusion wins: make its patterns narrower.");
   }
-  RequireIdentities(blue, tables, deployment.name, options.set_replica_identity);
+  RequireIdentities(blue, tables, deployment.name, options);
   const bool is_superuser =
       blue.Exec("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").Bool(0, 0);
   std::string list;

@@ -21,6 +21,7 @@ struct BootstrapOptions {
   std::vector<std::string> exclude_tables;
   // Give tables without a usable replica identity one, instead of refusing them.
   bool set_replica_identity = false;
+  bool may_set_replica_identity = true;  // false: the verb has no such flag
 };
 
 // Publication and slot on blue. Returns the slot. Throws Refused when blue cannot publish

@@ -65,7 +65,9 @@ void Capture::Open(const std::atomic<bool>& stop) {
     return SessionOptionsFor(part, deployment_.name, nullptr);
   };
   blue_ = std::make_unique<pg::Connection>(deployment_.source, session("source"));
-  PreparePublication(*blue_, deployment_, {});
+  BootstrapOptions bootstrap;
+  bootstrap.may_set_replica_identity = false;
+  PreparePublication(*blue_, deployment_, bootstrap);
   stream_ = std::make_unique<pg::ReplicationConnection>(deployment_.source, session("capture"));
   pace_.emplace(StreamPaceOptions{}, *stream_);
   const auto identity = stream_->IdentifySystem();

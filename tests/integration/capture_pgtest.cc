@@ -16,6 +16,7 @@ namespace {
 
 using std::chrono::seconds;
 using testing::HasSubstr;
+using testing::Not;
 
 class Capture : public PairTest {
  protected:
@@ -320,6 +321,16 @@ TEST_F(Capture, DamagedTruncatedAndForeignFilesAreNamed) {
     EXPECT_EQ(Run({"inspect", "--summary", PathOf(name)}), 0) << Log();
     EXPECT_THAT(Out(), HasSubstr("not complete"));
   }
+}
+
+TEST_F(Capture, AMissingIdentityIsAnsweredWithWhatTheVerbCanDo) {
+  blue().Exec("CREATE TABLE bare (v int)");
+  EXPECT_EQ(CaptureTo("1"), 3);
+  EXPECT_THAT(Log(), HasSubstr("On blue: ALTER TABLE \"public\".\"bare\" REPLICA IDENTITY FULL;"));
+  EXPECT_EQ(Run({"prepare"}), 3);
+  EXPECT_THAT(Log(), Not(HasSubstr("--set-replica-identity")));
+  EXPECT_EQ(Run({"run"}), 3);
+  EXPECT_THAT(Log(), HasSubstr("--set-replica-identity does it"));
 }
 
 TEST_F(Capture, WhatCannotBeginLeavesNoSlotBehind) {

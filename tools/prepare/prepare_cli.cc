@@ -52,6 +52,7 @@ void AddPrepare(CLI::App* app, int* exit_code) {
   auto flags = std::make_shared<PrepareFlags>();
   CLI::App* verb = app->add_subcommand(
       "prepare", "Publication and slot on blue, nothing else: before a physical snapshot is taken");
+  flags->bootstrap.may_set_replica_identity = false;
   AddSource(verb, &flags->common);
   AddName(verb, &flags->common);
   verb->add_option("--include-table", flags->bootstrap.include_tables,
