@@ -11,6 +11,7 @@
 #include "pg/quote.h"
 #include "pipeline/read_only.h"
 #include "pipeline/table_filter.h"
+#include "pipeline/table_state.h"
 
 namespace pgteal::pipeline {
 namespace {
@@ -242,11 +243,21 @@ void RequireWritable(pg::Connection& green) {
                     "Point --target at its primary, or promote it.");
 }
 
+void ClaimStart(pg::Connection& green, const std::string& deployment) {
+  const auto lock = green.Exec(
+      "SELECT pg_try_advisory_lock(hashtext('pgteal start'), hashtext($1))", {deployment});
+  if (!lock.Bool(0, 0) || !DeploymentState(green, deployment).empty()) {
+    throw pg::Refused(fmt::format("another process is starting deployment {}", deployment),
+                      "Leave it to that one; once it has ended, the same command goes on.");
+  }
+  applier::EnsureSchema(green);
+}
+
 void BeginDeployment(pg::Connection& green, const std::string& name,
                      const pg::SystemIdentity& source, pg::Lsn consistent_point, pg::Lsn start,
                      const std::string& state) {
   green.Exec("BEGIN");
-  applier::EnsureSchema(green);
+  ClaimStart(green, name);
   green.Exec(
       "INSERT INTO pgteal.deployment (name, state, slot, publication, source_system_identifier,"
       " source_timeline, source_database, consistent_point) VALUES ($1, $6, $1, $1, $2,"

@@ -37,6 +37,10 @@ void PrepareTarget(const Deployment& deployment, const pg::Slot& slot,
 
 // The steps of the above, for verbs that need only some of them.
 
+// Of several processes that find green without the deployment one may begin it: the first that
+// asks, as long as its session lasts. Then schema pgteal is there. Throws Refused for the others.
+void ClaimStart(pg::Connection& green, const std::string& deployment);
+
 // Throws Refused when blue cannot publish.
 void PreparePublication(pg::Connection& blue, const Deployment& deployment,
                         const BootstrapOptions& options);

@@ -215,7 +215,7 @@ void Load::Record() {
   const auto slot = pg::FindSlot(*blue_, deployment_.name);
   if (!slot) throw pg::Refused(fmt::format("slot {} vanished", deployment_.name));
   state_ = dump_ ? "schema" : "copying";
-  applier::EnsureSchema(*green_);
+  ClaimStart(*green_, deployment_.name);  // or we would empty the table states of another process
   green_->Exec("DELETE FROM pgteal.table_state WHERE deployment = $1", {deployment_.name});
   AddTableStates(*green_, deployment_.name, plan_);
   SetReadOnly(*green_, deployment_.name);

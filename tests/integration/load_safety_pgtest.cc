@@ -39,6 +39,18 @@ TEST_F(LoadSafety, AGreenThatHoldsSomethingElseIsRefused) {
   EXPECT_THAT(run->Log(), HasSubstr("same database"));
 }
 
+TEST_F(LoadSafety, OneProcessStartsADeployment) {
+  ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
+  // As the other one does while it has not got as far as the deployment's row.
+  green().Exec("SELECT pg_advisory_lock(hashtext('pgteal start'), hashtext('pgteal'))");
+  ExpectRefused({"run", "--copy", "data"}, "another process is starting deployment pgteal");
+  ExpectRefused({"run", "--copy", "none"}, "another process is starting deployment pgteal");
+  EXPECT_EQ(green().Scalar("SELECT to_regnamespace('pgteal') IS NULL"), "t");
+  green().Exec("SELECT pg_advisory_unlock_all()");
+  const auto run = db_.Pgteal({"run", "--copy", "data", "--until-caught-up"});
+  EXPECT_EQ(run->WaitExit(), 0) << run->Log();
+}
+
 TEST_F(LoadSafety, MissingRolesAreNamedUnlessTheyDoNotMatter) {
   const std::string role = "owner_" + db_.name();
   blue().Exec("CREATE ROLE " + role);
