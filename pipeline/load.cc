@@ -15,6 +15,7 @@
 #include "pipeline/large_objects.h"
 #include "pipeline/load_checks.h"
 #include "pipeline/load_watch.h"
+#include "pipeline/publication_watch.h"
 #include "pipeline/read_only.h"
 #include "pipeline/rivals.h"
 #include "pipeline/sequence_copy.h"
@@ -383,7 +384,9 @@ void Load::FinishSchema() {
 
 void Load::Finish() {
   SetAllReady(*green_, deployment_.name);
-  if (!is_reload()) {
+  if (is_reload()) {
+    RecordComplete(*green_, deployment_.name, options_.reload);
+  } else {
     const size_t sequences = CopySequences(*blue_, *green_);
     spdlog::info("sequences set on green: {}", sequences);
     SetDeploymentState(*green_, deployment_.name,

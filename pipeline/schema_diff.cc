@@ -208,6 +208,12 @@ std::string SchemaDifference::Describe(const SideNames& names) const {
   switch (what) {
     case Difference::kMissing:
       if (kind == kPublishedTable) return object + " is not in the publication";
+      if (kind == kCompleteTable) {
+        return fmt::format(
+            "{} was not in the publication for a while, and what was written to it then is missing:"
+            " stop `pgteal run` and start it with --reload-table {}",
+            object, object);
+      }
       return fmt::format("{} is missing on {}", name, names.green);
     case Difference::kExtra:
     case Difference::kExtraRule:

@@ -20,6 +20,7 @@ enum class Difference : uint8_t {
 
 // The kind of a difference that is no object: blue's publication does not send the table.
 inline constexpr const char* kPublishedTable = "published table";
+inline constexpr const char* kCompleteTable = "complete table";
 
 struct SchemaDifference {
   Difference what = Difference::kDifferent;

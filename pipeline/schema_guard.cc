@@ -8,6 +8,7 @@
 #include "applier/schema.h"
 #include "pg/error.h"
 #include "pipeline/ddl_log.h"
+#include "pipeline/publication_watch.h"
 #include "pipeline/turn.h"
 
 namespace pgteal::pipeline {
@@ -46,6 +47,8 @@ void SchemaGuard::Prepare(pg::Connection& blue, pg::Connection& green) {
       spdlog::warn("our role may not create event triggers on {}: its catalog is compared only",
                    names_.blue);
     }
+    // What is behind is for the first look to tell.
+    static_cast<void>(TablesBehind(blue, green, deployment_.name));
     if (ReadBaseline(green, deployment_.name)) return;
     const auto known = FindDifferences(blue, green, deployment_.name);
     RecordBaseline(green, deployment_.name, known);
@@ -131,8 +134,8 @@ void SchemaGuard::Connect() {
 }
 
 void SchemaGuard::LearnNames(pg::Connection& blue, pg::Connection& green) {
-  names_ = SideNamesAt(std::max(ReadTurn(blue, deployment_.name).epoch,
-                                ReadTurn(green, deployment_.name).epoch));
+  names_ = SideNamesAt(
+      std::max(ReadTurn(blue, deployment_.name).epoch, ReadTurn(green, deployment_.name).epoch));
 }
 
 void SchemaGuard::Look(pg::Connection& blue, pg::Connection& green) {
@@ -147,6 +150,14 @@ void SchemaGuard::Look(pg::Connection& blue, pg::Connection& green) {
   changes.erase(std::remove_if(changes.begin(), changes.end(),
                                [&](const auto& one) { return IsKnown(*baseline, one); }),
                 changes.end());
+  for (const auto& table : TablesBehind(blue, green, deployment_.name)) {
+    changes.push_back({.what = Difference::kMissing,
+                       .kind = kCompleteTable,
+                       .object = table,
+                       .blue = "",
+                       .green = "",
+                       .fix = ""});
+  }
   Report(green, changes);
   tokens_ = tokens;
 }
