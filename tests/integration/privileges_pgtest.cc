@@ -56,7 +56,10 @@ TEST_F(ModestRole, ChangesOfBluesSchemaAreNoticed) {
   ASSERT_EQ(run_->WaitExit(), 130);
   ASSERT_NO_FATAL_FAILURE(SetUp());
   ASSERT_TRUE(WaitUntil(
-      [&] { return db_.green().Scalar("SELECT count(*) FROM pgteal.schema_baseline") == "1"; },
+      [&] {
+        return db_.green().Scalar(
+                   "SELECT count(*) FROM pgteal.schema_baseline WHERE kind = 'recorded'") == "1";
+      },
       std::chrono::seconds(30)))
       << run_->Log();
   db_.blue().Exec("CREATE INDEX ledger_note ON ledger (note)");

@@ -199,9 +199,12 @@ TEST_F(GuardrailTest, ARollbackNamesTheSideThatLacksWhatTheOtherHas) {
   ASSERT_EQ(Turn(), 0) << Log();
   Sql blue(db_.BlueInfo());
   blue.Exec("SET default_transaction_read_only = off");
-  ASSERT_TRUE(
-      WaitUntil([&] { return blue.Scalar("SELECT count(*) FROM pgteal.schema_baseline") == "1"; },
-                seconds(30)));
+  ASSERT_TRUE(WaitUntil(
+      [&] {
+        return blue.Scalar("SELECT count(*) FROM pgteal.schema_baseline WHERE kind = 'recorded'") ==
+               "1";
+      },
+      seconds(30)));
   Sql green = db_.GreenWriter();
   green.Exec(change);
   EXPECT_EQ(Turn(), 3) << Log();
