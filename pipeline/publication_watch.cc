@@ -15,7 +15,7 @@ constexpr const char* kMark = "";
 // A partition came with its parent, or was attached to it: pgteal's schema guard sees that. Empty:
 // nothing can be missing.
 constexpr const char* kPublishedSql = R"(
-SELECT format('%I.%I', n.nspname, c.relname),
+SELECT n.nspname || '.' || c.relname,
        pg_relation_size(c.oid) + coalesce((SELECT sum(pg_relation_size(t.relid))
                                              FROM pg_partition_tree(c.oid) AS t), 0) = 0
   FROM pg_publication AS p JOIN pg_publication_rel AS r ON r.prpubid = p.oid
@@ -84,10 +84,7 @@ std::vector<std::string> TablesBehind(pg::Connection& blue, pg::Connection& gree
 void RecordComplete(pg::Connection& green, const std::string& deployment,
                     const std::set<TableKey>& tables) {
   std::vector<std::string> objects;
-  for (const auto& [schema, name] : tables) {
-    objects.push_back(
-        green.Exec("SELECT format('%I.%I', $1::text, $2::text)", {schema, name}).String(0, 0));
-  }
+  for (const auto& [schema, name] : tables) objects.push_back(schema + "." + name);
   Record(green, deployment, objects);
 }
 

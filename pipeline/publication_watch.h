@@ -12,7 +12,8 @@ namespace pgteal::pipeline {
 
 // Tables of blue that came into the publication after the stream had begun, and not empty: rows
 // that were written before are in no stream, and only a reload brings them. Tables that are added
-// one by one; a publication of all tables, or of a schema, has each from its creation. Quoted.
+// one by one; a publication of all tables, or of a schema, has each from its creation. As
+// --reload-table takes them: schema.table, not quoted.
 //
 // What is known to be complete is kept in pgteal.schema_baseline on green; the first call takes
 // everything to be.

@@ -152,13 +152,13 @@ TEST_F(DdlGuard, WhatDifferedFromTheStartIsNoChange) {
 TEST_F(DdlGuard, ATableThatIsAddedWithRowsHasToBeReloaded) {
   ASSERT_EQ(RunUntilCaughtUp({"--include-table", "t"}), 0) << Log();
   Start();
-  ExecBoth("CREATE TABLE later (id int PRIMARY KEY)");
-  blue().Exec("INSERT INTO later VALUES (1)");
-  blue().Exec("ALTER PUBLICATION pgteal ADD TABLE later");
-  blue().Exec("INSERT INTO later VALUES (2)");
+  ExecBoth("CREATE TABLE \"Later\" (id int PRIMARY KEY)");
+  blue().Exec("INSERT INTO \"Later\" VALUES (1)");
+  blue().Exec("ALTER PUBLICATION pgteal ADD TABLE \"Later\"");
+  blue().Exec("INSERT INTO \"Later\" VALUES (2)");
   ASSERT_TRUE(WaitState("degraded")) << Log();
   ASSERT_TRUE(WaitUntil(
-      [&] { return Events("ddl").find("--reload-table public.later") != std::string::npos; },
+      [&] { return Events("ddl").find("--reload-table public.Later") != std::string::npos; },
       std::chrono::seconds(30)))
       << Log();
   StopCleanly();
@@ -166,7 +166,7 @@ TEST_F(DdlGuard, ATableThatIsAddedWithRowsHasToBeReloaded) {
   ASSERT_EQ(RunUntilCaughtUp(), 0) << Log();
   EXPECT_TRUE(WaitState("degraded"));
   const auto reload =
-      db_.Pgteal({"run", "--copy", "data", "--reload-table", "public.later", "--until-caught-up"});
+      db_.Pgteal({"run", "--copy", "data", "--reload-table", "public.Later", "--until-caught-up"});
   ASSERT_EQ(reload->WaitExit(std::chrono::seconds(60)), 0) << reload->Log();
   ASSERT_TRUE(WaitState("streaming")) << reload->Log();
   EXPECT_TRUE(db_.Equal());
