@@ -56,29 +56,41 @@ std::set<std::string> ReadComplete(pg::Connection& green, const std::string& dep
   return complete;
 }
 
-}  // namespace
+struct Published {
+  std::vector<std::string> behind;
+  std::vector<std::string> added;  // objects to record: complete since the last look
+  std::vector<std::string> gone;
+};
 
-std::vector<std::string> TablesBehind(pg::Connection& blue, pg::Connection& green,
-                                      const std::string& deployment) {
+Published Compare(pg::Connection& blue, pg::Connection& green, const std::string& deployment) {
   const auto rows = blue.Exec(kPublishedSql, {deployment});
   std::map<std::string, bool> published;  // whether it is empty
   for (int i = 0; i < rows.rows(); ++i) published.emplace(rows.String(i, 0), rows.Bool(i, 1));
   const auto complete = ReadComplete(green, deployment);
   const bool is_first = !complete.contains(kMark);
-  std::vector<std::string> behind;
-  std::vector<std::string> added;
+  Published found;
   for (const auto& [table, is_empty] : published) {
     if (complete.contains(table)) continue;
-    (is_first || is_empty ? added : behind).push_back(table);
+    (is_first || is_empty ? found.added : found.behind).push_back(table);
   }
-  if (is_first) added.emplace_back(kMark);
-  Record(green, deployment, added);
-  std::vector<std::string> gone;
+  if (is_first) found.added.emplace_back(kMark);
   for (const auto& table : complete) {
-    if (table != kMark && !published.contains(table)) gone.push_back(table);
+    if (table != kMark && !published.contains(table)) found.gone.push_back(table);
   }
-  Forget(green, deployment, gone);
-  return behind;
+  return found;
+}
+
+}  // namespace
+
+std::vector<std::string> TablesBehind(pg::Connection& blue, pg::Connection& green,
+                                      const std::string& deployment) {
+  return Compare(blue, green, deployment).behind;
+}
+
+void RecordPublished(pg::Connection& blue, pg::Connection& green, const std::string& deployment) {
+  const auto found = Compare(blue, green, deployment);
+  Record(green, deployment, found.added);
+  Forget(green, deployment, found.gone);
 }
 
 void RecordComplete(pg::Connection& green, const std::string& deployment,

@@ -15,10 +15,12 @@ namespace pgteal::pipeline {
 // one by one; a publication of all tables, or of a schema, has each from its creation. As
 // --reload-table takes them: schema.table, not quoted.
 //
-// What is known to be complete is kept in pgteal.schema_baseline on green; the first call takes
-// everything to be.
+// What is known to be complete is kept in pgteal.schema_baseline on green. Reads only.
 std::vector<std::string> TablesBehind(pg::Connection& blue, pg::Connection& green,
                                       const std::string& deployment);
+
+// Keeps that record: the first call takes everything to be complete, a later one what came empty.
+void RecordPublished(pg::Connection& blue, pg::Connection& green, const std::string& deployment);
 
 // After a reload.
 void RecordComplete(pg::Connection& green, const std::string& deployment,

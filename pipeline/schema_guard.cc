@@ -9,6 +9,7 @@
 #include "pg/error.h"
 #include "pipeline/ddl_log.h"
 #include "pipeline/publication_watch.h"
+#include "pipeline/schema_drift.h"
 #include "pipeline/turn.h"
 
 namespace pgteal::pipeline {
@@ -48,7 +49,7 @@ void SchemaGuard::Prepare(pg::Connection& blue, pg::Connection& green) {
                    names_.blue);
     }
     // What is behind is for the first look to tell.
-    static_cast<void>(TablesBehind(blue, green, deployment_.name));
+    RecordPublished(blue, green, deployment_.name);
     if (ReadBaseline(green, deployment_.name)) return;
     const auto known = FindDifferences(blue, green, deployment_.name);
     RecordBaseline(green, deployment_.name, known);
@@ -144,21 +145,10 @@ void SchemaGuard::Look(pg::Connection& blue, pg::Connection& green) {
   const std::string tokens = SchemaToken(blue) + " " + SchemaToken(green);
   has_looked_ = true;
   if (tokens == tokens_) return;
-  const auto baseline = ReadBaseline(green, deployment_.name);
-  if (!baseline) return;
-  auto changes = FindDifferences(blue, green, deployment_.name);
-  changes.erase(std::remove_if(changes.begin(), changes.end(),
-                               [&](const auto& one) { return IsKnown(*baseline, one); }),
-                changes.end());
-  for (const auto& table : TablesBehind(blue, green, deployment_.name)) {
-    changes.push_back({.what = Difference::kMissing,
-                       .kind = kCompleteTable,
-                       .object = table,
-                       .blue = "",
-                       .green = "",
-                       .fix = ""});
-  }
-  Report(green, changes);
+  const auto drift = FindDrift(blue, green, deployment_.name);
+  if (!drift) return;
+  RecordPublished(blue, green, deployment_.name);
+  Report(green, *drift);
   tokens_ = tokens;
 }
 

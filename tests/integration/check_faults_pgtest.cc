@@ -375,9 +375,8 @@ TEST_F(CheckRunning, ADeploymentThatIsNotWhatItWasIsFound) {
   ExecBoth("CREATE MATERIALIZED VIEW m AS SELECT count(*) AS n FROM t WITH NO DATA");
   blue().Exec("REFRESH MATERIALIZED VIEW m");
   green().Exec("INSERT INTO t VALUES (1, 'x')");
-  green().Exec(
-      "UPDATE pgteal.deployment SET state = 'degraded', source_system_identifier = '7';"
-      "INSERT INTO pgteal.event (deployment, kind, detail) VALUES ('pgteal', 'ddl', 'table x')");
+  green().Exec("UPDATE pgteal.deployment SET source_system_identifier = '7'");
+  blue().Exec("CREATE INDEX t_v ON t (v)");
   Sql writer = db_.clusters().green().Connect(db_.name());
   writer.Exec("BEGIN READ WRITE; INSERT INTO t VALUES (2, 'y')");
   const std::string writer_pid = "process " + std::to_string(writer.backend_pid());
@@ -389,10 +388,24 @@ TEST_F(CheckRunning, ADeploymentThatIsNotWhatItWasIsFound) {
                       {"H1", "", "", "FAIL", {"slot pgteal does not exist"}},
                       {"H4", "", "", "FAIL", {writer_pid.c_str()}},
                       {"H8", "", "", "WARN", {"ANALYZE public.t;"}},
-                      {"H9", "", "", "FAIL", {"table x"}}});
+                      {"H9", "", "", "FAIL", {"index public.t_v is missing on green"}}});
   green().Exec("UPDATE pgteal.deployment SET state = 'copying'");
   EXPECT_THAT(RunCheck(db_, {"--phase", "switchover", "--only", "H12"}).Findings("H12"),
               HasSubstr("is in state 'copying'"));
+}
+
+TEST_F(CheckRunning, DriftIsWhatTheCatalogsSayNotWhatTheGuardNoticedLast) {
+  Deploy();
+  const auto drift = [this] {
+    return RunCheck(db_, {"--phase", "switchover", "--only", "H9"}).Outcomes("H9");
+  };
+  ASSERT_EQ(drift(), "PASS");
+  blue().Exec("CREATE INDEX t_v ON t (v)");
+  EXPECT_EQ(drift(), "FAIL");
+  green().Exec(
+      "CREATE INDEX t_v ON t (v); UPDATE pgteal.deployment SET state = 'degraded';"
+      "INSERT INTO pgteal.event (deployment, kind, detail) VALUES ('pgteal', 'ddl', 'table x')");
+  EXPECT_EQ(drift(), "PASS");
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "pipeline/options.h"
 #include "pipeline/read_only.h"
 #include "pipeline/schema_baseline.h"
+#include "pipeline/schema_drift.h"
 #include "tools/check/server_bugs.h"
 
 namespace pgteal::tools {
@@ -281,6 +282,19 @@ CheckAnswer CheckSchema(const CheckContext& context) {
 
 CheckAnswer CheckSettings(const CheckContext& context) {
   return CompareKinds(context, pipeline::SchemaWeight::kSetting);
+}
+
+CheckAnswer CheckDrift(const CheckContext& context) {
+  if (!applier::HasSchema(*context.green)) return {};
+  CheckAnswer answer;
+  const auto drift = pipeline::FindDrift(*context.blue, *context.green, context.options.name);
+  if (!drift) return answer;
+  for (const auto& one : *drift) {
+    answer.findings.push_back(
+        {.finding = {.object = one.Describe(context.options.sides), .fix = one.fix},
+         .level = Level::kNone});
+  }
+  return answer;
 }
 
 }  // namespace pgteal::tools

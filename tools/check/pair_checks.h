@@ -23,6 +23,8 @@ CheckAnswer CheckReadOnlyRoles(const CheckContext& context);
 // D19: what must be equal before production moves. E9: what an operator should look at.
 CheckAnswer CheckSchema(const CheckContext& context);
 CheckAnswer CheckSettings(const CheckContext& context);
+// H9. Asks the catalogs, not what the running guard noticed last.
+CheckAnswer CheckDrift(const CheckContext& context);
 
 }  // namespace pgteal::tools
 

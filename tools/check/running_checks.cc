@@ -75,13 +75,10 @@ SELECT format('%s behind', pg_size_pretty(lag)), NULL
           FROM pg_replication_slots WHERE slot_name = @name@) AS s
  WHERE lag > 67108864)"},
     {.id = "H9",
-     .side = kGreen,
+     .side = kPair,
      .levels = {kNone, kFatal, kFatal},
      .title = "blue's schema has not changed since the deployment began, or green has it too",
-     .sql = R"(
-SELECT coalesce((SELECT e.detail FROM pgteal.event AS e WHERE e.deployment = d.name
-                  AND e.kind = 'ddl' ORDER BY e.id DESC LIMIT 1), 'the state is degraded'), NULL
-  FROM pgteal.deployment AS d WHERE d.name = @name@ AND d.state = 'degraded')"},
+     .code = CheckDrift},
     {.id = "H12",
      .side = kGreen,
      .levels = {kNone, kInfo, kFatal},
