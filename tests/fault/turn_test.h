@@ -39,8 +39,8 @@ class TurnTest : public testing::Test {
     run_ = db_.Pgteal({"run", "--copy", "none"});
     ASSERT_TRUE(run_->WaitForLog("streaming slot=")) << run_->Log();
   }
-  void StartClients(int clients = 3) {
-    ledger_ = std::make_unique<Ledger>(db_, kRole, clients);
+  void StartClients(int clients = 3, Ledger::Pace pace = {}) {
+    ledger_ = std::make_unique<Ledger>(db_, kRole, clients, pace);
     ASSERT_TRUE(ledger_->WaitForMore(20));
   }
 

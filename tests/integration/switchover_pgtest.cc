@@ -201,7 +201,7 @@ TEST_F(SwitchoverTest, ARollbackLeavesRolesAndDefaultsExactlyAsTheyWere) {
 }
 
 TEST_F(SwitchoverTest, AReconnectStormDoesNotGetThrough) {
-  ASSERT_NO_FATAL_FAILURE(StartClients(16));
+  ASSERT_NO_FATAL_FAILURE(StartClients(16, {.reconnect = std::chrono::milliseconds(2)}));
   ASSERT_EQ(Turn(), 0) << Log();
   EXPECT_TRUE(ledger_->WaitForMore(50));
   ExpectNothingLost();

@@ -16,8 +16,7 @@ void Ledger::CreateTable(DatabasePair& db, const std::string& role) {
   }
 }
 
-Ledger::Ledger(const DatabasePair& db, const std::string& role, int clients,
-               std::chrono::milliseconds pace)
+Ledger::Ledger(const DatabasePair& db, const std::string& role, int clients, Pace pace)
     : infos_{db.BlueInfo() + " user=" + role, db.GreenInfo() + " user=" + role}, pace_(pace) {
   for (int client = 0; client < clients; ++client) {
     threads_.emplace_back([this, client] { RunClient(client); });
@@ -30,7 +29,7 @@ void Ledger::RunClient(int client) {
   std::unique_ptr<Sql> session;
   int side = 0;
   int number = 0;
-  while (Pause()) {
+  while (Pause(session ? pace_.write : pace_.reconnect)) {
     try {
       if (!session) session = std::make_unique<Sql>(infos_[side]);
     } catch (const SqlError&) {
@@ -55,9 +54,9 @@ void Ledger::RunClient(int client) {
   }
 }
 
-bool Ledger::Pause() {
+bool Ledger::Pause(std::chrono::milliseconds time) {
   std::unique_lock lock(mutex_);
-  return !stopping_.wait_for(lock, pace_, [this] { return stops_.load(); });
+  return !stopping_.wait_for(lock, time, [this] { return stops_.load(); });
 }
 
 void Ledger::Keep(Entry entry, int side) {

@@ -27,9 +27,14 @@ class Ledger {
   // The table, on both sides. `role` may log in and write there.
   static void CreateTable(DatabasePair& db, const std::string& role);
 
-  // `pace`: between two transactions of one client, and between two attempts to connect.
-  Ledger(const DatabasePair& db, const std::string& role, int clients,
-         std::chrono::milliseconds pace = std::chrono::milliseconds(2));
+  // What a client waits between two transactions, and after it was turned away or cut off: as pools
+  // do, for an attempt to connect costs a server a process.
+  struct Pace {
+    std::chrono::milliseconds write{2};
+    std::chrono::milliseconds reconnect{20};
+  };
+
+  Ledger(const DatabasePair& db, const std::string& role, int clients, Pace pace);
   ~Ledger();
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
@@ -49,11 +54,11 @@ class Ledger {
 
   void RunClient(int client);
   // Until it is this client's turn again; false once it is over.
-  bool Pause();
+  bool Pause(std::chrono::milliseconds time);
   void Keep(Entry entry, int side);
 
   const std::string infos_[2];
-  const std::chrono::milliseconds pace_;
+  const Pace pace_;
   std::atomic<bool> stops_ = false;
   std::atomic<int> acknowledged_ = 0;
   std::mutex mutex_;
