@@ -110,7 +110,8 @@ int Measure(const BenchOptions& options) {
   CreateSequences(db, options.sequences);
   auto run = db.Pgteal({"run", "--copy", "none"});
   if (!run->WaitForLog("streaming slot=")) throw std::runtime_error("run: " + run->Log());
-  Ledger ledger(db, kRole, options.clients, std::chrono::milliseconds(options.pace_ms));
+  const std::chrono::milliseconds pace(options.pace_ms);
+  Ledger ledger(db, kRole, options.clients, {.write = pace, .reconnect = pace});
   pgteal::bench::PgbenchLoad pgbench(db, kRole, options.pgbench);
   std::vector<Run> runs;
   for (int i = 0; i < options.runs && ledger.WaitForMore(500); ++i) {
