@@ -28,11 +28,15 @@ std::vector<std::string> UnpublishedTables(pg::Connection& blue, const std::stri
   return tables;
 }
 
-std::vector<SchemaDifference> FindDifferences(pg::Connection& blue, pg::Connection& green,
-                                              const std::string& publication) {
+std::vector<SchemaDifference> CompareStructure(pg::Connection& blue, pg::Connection& green) {
+  return CompareSchemas(ReadSchema(blue, SchemaWeight::kStructure),
+                        ReadSchema(green, SchemaWeight::kStructure));
+}
+
+std::vector<SchemaDifference> FindDifferences(pg::Connection& blue, const std::string& publication,
+                                              std::vector<SchemaDifference> structure) {
   std::vector<SchemaDifference> found;
-  for (auto& one : CompareSchemas(ReadSchema(blue, SchemaWeight::kStructure),
-                                  ReadSchema(green, SchemaWeight::kStructure))) {
+  for (auto& one : structure) {
     if (one.what >= Difference::kDifferent) found.push_back(std::move(one));
   }
   for (const auto& table : UnpublishedTables(blue, publication)) {

@@ -51,7 +51,7 @@ void SchemaGuard::Prepare(pg::Connection& blue, pg::Connection& green) {
     // What is behind is for the first look to tell.
     RecordPublished(blue, green, deployment_.name);
     if (ReadBaseline(green, deployment_.name)) return;
-    const auto known = FindDifferences(blue, green, deployment_.name);
+    const auto known = FindDifferences(blue, deployment_.name, CompareStructure(blue, green));
     RecordBaseline(green, deployment_.name, known);
     if (known.empty()) return;
     spdlog::warn("{}'s schema differs from the start: {}", names_.green, Names(known, names_));
@@ -145,10 +145,12 @@ void SchemaGuard::Look(pg::Connection& blue, pg::Connection& green) {
   const std::string tokens = SchemaToken(blue) + " " + SchemaToken(green);
   has_looked_ = true;
   if (tokens == tokens_) return;
-  const auto drift = FindDrift(blue, green, deployment_.name);
-  if (!drift) return;
+  const auto baseline = ReadBaseline(green, deployment_.name);
+  if (!baseline) return;
+  const auto drift =
+      FindDrift(blue, green, deployment_.name, *baseline, CompareStructure(blue, green));
   RecordPublished(blue, green, deployment_.name);
-  Report(green, *drift);
+  Report(green, drift);
   tokens_ = tokens;
 }
 

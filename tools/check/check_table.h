@@ -1,9 +1,11 @@
 #ifndef PGTEAL_TOOLS_CHECK_CHECK_TABLE_H_
 #define PGTEAL_TOOLS_CHECK_CHECK_TABLE_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "pipeline/schema_diff.h"
 #include "tools/check/check.h"
 
 namespace pgteal::tools {
@@ -30,6 +32,8 @@ struct CheckContext {
   pg::Connection* blue;
   pg::Connection* green;
   const CheckOptions& options;
+  // The comparison of the two schemas, once a check has made it.
+  mutable std::optional<std::vector<pipeline::SchemaDifference>> structure = std::nullopt;
 };
 struct CheckAnswer {
   Findings findings;

@@ -258,38 +258,54 @@ Level LevelOf(pipeline::Difference difference) {
   return Level::kNone;
 }
 
-CheckAnswer CompareKinds(const CheckContext& context, pipeline::SchemaWeight weight) {
-  if (context.options.phase == CheckPhase::kBefore && context.options.copy == CheckCopy::kAll) {
-    return Skipped("run --copy all makes green's schema");
+bool IsBeforeSchema(const CheckOptions& options) {
+  return options.phase == CheckPhase::kBefore && options.copy == CheckCopy::kAll;
+}
+constexpr const char* kNoSchemaYet = "run --copy all makes green's schema";
+
+// A check that follows sees the same moment as the first, which is part of the same answer.
+const std::vector<pipeline::SchemaDifference>& Structure(const CheckContext& context) {
+  if (!context.structure) {
+    context.structure = pipeline::CompareStructure(*context.blue, *context.green);
   }
-  CheckAnswer answer;
-  for (auto& one : pipeline::CompareSchemas(pipeline::ReadSchema(*context.blue, weight),
-                                            pipeline::ReadSchema(*context.green, weight))) {
-    const Level level = LevelOf(one.what);
-    const bool is_comfort = weight == pipeline::SchemaWeight::kSetting;
-    answer.findings.push_back(
-        {.finding = {.object = one.Describe(context.options.sides), .fix = std::move(one.fix)},
-         .level = is_comfort && level == Level::kWarn ? Level::kNone : level});
-  }
-  return answer;
+  return *context.structure;
 }
 
 }  // namespace
 
 CheckAnswer CheckSchema(const CheckContext& context) {
-  return CompareKinds(context, pipeline::SchemaWeight::kStructure);
+  if (IsBeforeSchema(context.options)) return Skipped(kNoSchemaYet);
+  CheckAnswer answer;
+  for (const auto& one : Structure(context)) {
+    answer.findings.push_back(
+        {.finding = {.object = one.Describe(context.options.sides), .fix = one.fix},
+         .level = LevelOf(one.what)});
+  }
+  return answer;
 }
 
 CheckAnswer CheckSettings(const CheckContext& context) {
-  return CompareKinds(context, pipeline::SchemaWeight::kSetting);
+  if (IsBeforeSchema(context.options)) return Skipped(kNoSchemaYet);
+  constexpr auto kWeight = pipeline::SchemaWeight::kSetting;
+  CheckAnswer answer;
+  for (auto& one : pipeline::CompareSchemas(pipeline::ReadSchema(*context.blue, kWeight),
+                                            pipeline::ReadSchema(*context.green, kWeight))) {
+    const Level level = LevelOf(one.what);
+    answer.findings.push_back(
+        {.finding = {.object = one.Describe(context.options.sides), .fix = std::move(one.fix)},
+         .level = level == Level::kWarn ? Level::kNone : level});
+  }
+  return answer;
 }
 
 CheckAnswer CheckDrift(const CheckContext& context) {
   if (!applier::HasSchema(*context.green)) return {};
   CheckAnswer answer;
-  const auto drift = pipeline::FindDrift(*context.blue, *context.green, context.options.name);
-  if (!drift) return answer;
-  for (const auto& one : *drift) {
+  const auto& name = context.options.name;
+  const auto baseline = pipeline::ReadBaseline(*context.green, name);
+  if (!baseline) return answer;
+  for (const auto& one :
+       pipeline::FindDrift(*context.blue, *context.green, name, *baseline, Structure(context))) {
     answer.findings.push_back(
         {.finding = {.object = one.Describe(context.options.sides), .fix = one.fix},
          .level = Level::kNone});
