@@ -225,16 +225,15 @@ pg::CreatedSlot CreateExportingSlot(pg::ReplicationConnection& stream, const std
   }
 }
 
-pg::Slot PrepareSource(const Deployment& deployment, const BootstrapOptions& options,
-                       const pg::SessionOptions& session) {
-  pg::Connection blue(deployment.source, session);
+PreparedSource PrepareSource(pg::Connection& blue, const Deployment& deployment,
+                             const BootstrapOptions& options, const pg::SessionOptions& session) {
   PreparePublication(blue, deployment, options);
-  if (auto slot = pg::FindSlot(blue, deployment.name)) return *slot;
-  pg::ReplicationConnection stream(deployment.source, session);
-  CreateSlot(blue, stream, deployment.name, false);
+  if (auto slot = pg::FindSlot(blue, deployment.name)) return {.slot = *slot, .stream = nullptr};
+  auto stream = std::make_unique<pg::ReplicationConnection>(deployment.source, session);
+  CreateSlot(blue, *stream, deployment.name, false);
   auto slot = pg::FindSlot(blue, deployment.name);
   if (!slot) throw pg::Refused(fmt::format("slot {} vanished", deployment.name));
-  return *slot;
+  return {.slot = *slot, .stream = std::move(stream)};
 }
 
 void RequireWritable(pg::Connection& green) {
@@ -270,8 +269,9 @@ void BeginDeployment(pg::Connection& green, const std::string& name,
   spdlog::info("green prepared slot={} start_lsn={}", name, start);
 }
 
-void PrepareTarget(const Deployment& deployment, const pg::Slot& slot,
+void PrepareTarget(pg::Connection& green, const Deployment& deployment, PreparedSource source,
                    std::optional<pg::Lsn> start_lsn, const pg::SessionOptions& session) {
+  const pg::Slot& slot = source.slot;
   if (start_lsn && slot.confirmed_flush_lsn > *start_lsn) {
     throw pg::Refused(
         fmt::format("slot {} is already past {}: it stands at {}, and what was committed between "
@@ -279,10 +279,11 @@ void PrepareTarget(const Deployment& deployment, const pg::Slot& slot,
                     slot.name, *start_lsn, slot.confirmed_flush_lsn),
         "Take the snapshot after `pgteal prepare`, and begin at the LSN it corresponds to.");
   }
-  pg::ReplicationConnection stream(deployment.source, session);
-  const auto identity = stream.IdentifySystem();
-  pg::Connection green(deployment.target, session);
-  if (pg::CompareServers(stream.session(), green) == pg::SameServer::kSameDatabase) {
+  if (!source.stream) {
+    source.stream = std::make_unique<pg::ReplicationConnection>(deployment.source, session);
+  }
+  const auto identity = source.stream->IdentifySystem();
+  if (pg::CompareServers(source.stream->session(), green) == pg::SameServer::kSameDatabase) {
     throw pg::Refused("blue and green are the same database",
                       "Point --source and --target at two databases.");
   }

@@ -1,6 +1,7 @@
 #ifndef PGTEAL_PIPELINE_BOOTSTRAP_H_
 #define PGTEAL_PIPELINE_BOOTSTRAP_H_
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,15 +25,20 @@ struct BootstrapOptions {
   bool may_set_replica_identity = true;  // false: the verb has no such flag
 };
 
-// Publication and slot on blue. Returns the slot. Throws Refused when blue cannot publish
-// (wal_level, privileges, no free slot) or when publishing would break its own UPDATEs.
-pg::Slot PrepareSource(const Deployment& deployment, const BootstrapOptions& options,
-                       const pg::SessionOptions& session);
+struct PreparedSource {
+  pg::Slot slot;
+  std::unique_ptr<pg::ReplicationConnection> stream;  // null when the slot was there already
+};
+
+// Publication and slot on blue. Throws Refused when blue cannot publish (wal_level, privileges, no
+// free slot) or when publishing would break its own UPDATEs. `session` is for the stream.
+PreparedSource PrepareSource(pg::Connection& blue, const Deployment& deployment,
+                             const BootstrapOptions& options, const pg::SessionOptions& session);
 
 // Schema and rows on green, beginning at `start_lsn` or where the slot stands. Throws Refused when
 // the two connections lead to one database, when the slot is already past `start_lsn`, or when
 // green belongs to another deployment.
-void PrepareTarget(const Deployment& deployment, const pg::Slot& slot,
+void PrepareTarget(pg::Connection& green, const Deployment& deployment, PreparedSource source,
                    std::optional<pg::Lsn> start_lsn, const pg::SessionOptions& session);
 
 // The steps of the above, for verbs that need only some of them.

@@ -335,11 +335,13 @@ Settled SettleTurn(const Deployment& deployment, const std::string& own_attempt,
 SettledEpoch SettleAndFindEpoch(const Deployment& deployment, const pg::SessionOptions& session) {
   SettledEpoch result;
   {
-    const Sides sides = Connect(deployment, session);
+    Sides sides = Connect(deployment, session);
     result.settled = SettleOver(sides, deployment.name, "");
     if (result.settled == Settled::kNothing && IsQuiet(sides)) {
       result.epoch = EpochOf(sides);
       result.target_state = sides.target.deployment_state;
+      result.source = std::move(sides.source.session);
+      result.target = std::move(sides.target.session);
       return result;
     }
   }

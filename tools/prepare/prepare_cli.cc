@@ -27,8 +27,9 @@ constexpr const char* kExamples = R"(Example:
 int Prepare(const PrepareFlags& flags) {
   const pipeline::Deployment deployment{
       .source = ParseSource(flags.common), .target = {}, .name = flags.common.name};
-  const auto slot = pipeline::PrepareSource(deployment, flags.bootstrap,
-                                            {.application_name = "pgteal " + deployment.name});
+  const pg::SessionOptions session{.application_name = "pgteal " + deployment.name};
+  pg::Connection blue(deployment.source, session);
+  const pg::Slot slot = pipeline::PrepareSource(blue, deployment, flags.bootstrap, session).slot;
   if (flags.json) {
     std::cout << nlohmann::json{{"slot", slot.name},
                                 {"publication", deployment.name},

@@ -78,17 +78,25 @@ LoadState FindLoadState(const RunOptions& options, const pg::SessionOptions& ses
   return pipeline::LoadStateOf(pipeline::DeploymentState(green, options.deployment.name));
 }
 
-void RequireNoRival(const RunOptions& options, const pg::SessionOptions& session) {
-  pg::Connection blue(options.deployment.source, session);
-  pg::Connection green(options.deployment.target, session);
-  pipeline::RequireNoRival(blue, green, options.deployment.name, options.load.bootstrap);
+// A deployment whose rows are on green already, by the sessions of `found` if it has any.
+void Begin(const RunOptions& options, const pg::SessionOptions& session,
+           pipeline::SettledEpoch found) {
+  const auto& deployment = options.deployment;
+  auto& blue = found.source;
+  auto& green = found.target;
+  if (!blue) blue = std::make_unique<pg::Connection>(deployment.source, session);
+  if (!green) green = std::make_unique<pg::Connection>(deployment.target, session);
+  pipeline::RequireNoRival(*blue, *green, deployment.name, options.load.bootstrap);
+  auto source = pipeline::PrepareSource(*blue, deployment, options.load.bootstrap, session);
+  pipeline::PrepareTarget(*green, deployment, std::move(source), options.start_lsn, session);
 }
 
-// Everything before the stream, from the state that green's deployment is known to be in, if it is.
-// False when it was stopped.
+// Everything before the stream, from what was found, whose sessions end here. False when it was
+// stopped.
 bool MakeReady(const RunOptions& options, const pg::SessionOptions& session,
-               const std::atomic<bool>& stop, const std::optional<std::string>& known_state) {
-  auto state = known_state ? pipeline::LoadStateOf(*known_state) : FindLoadState(options, session);
+               const std::atomic<bool>& stop, pipeline::SettledEpoch found) {
+  auto state = found.target_state ? pipeline::LoadStateOf(*found.target_state)
+                                  : FindLoadState(options, session);
   const bool is_copy = options.load.mode != pipeline::CopyMode::kNone;
   if (state == LoadState::kLoading && !is_copy) {
     throw pg::Refused("green is only half loaded",
@@ -99,11 +107,10 @@ bool MakeReady(const RunOptions& options, const pg::SessionOptions& session,
                       "Leave it out until the load is done.");
   }
   if (state == LoadState::kNone && !is_copy) {
-    RequireNoRival(options, session);
-    const auto slot = pipeline::PrepareSource(options.deployment, options.load.bootstrap, session);
-    pipeline::PrepareTarget(options.deployment, slot, options.start_lsn, session);
+    Begin(options, session, std::move(found));
     return true;
   }
+  found = {};
   RequireNoStartLsn(options,
                     is_copy && state == LoadState::kNone ? "is to be copied" : "has begun already");
   if (state == LoadState::kNone || state == LoadState::kLoading || !options.load.reload.empty()) {
@@ -135,7 +142,7 @@ int Run(const RunOptions& options, const std::atomic<bool>& stop, const pg::Inte
     RunOptions oriented = options;
     oriented.deployment = pipeline::Oriented(options.deployment, epoch);
     const bool is_back = epoch % 2 == 1;
-    const auto green_state = std::exchange(found.target_state, std::nullopt);
+    auto first_look = std::exchange(found, {});
     try {
       if (epoch > 0 && !pipeline::IsArmed(oriented.deployment, session)) {
         spdlog::info(
@@ -145,8 +152,10 @@ int Run(const RunOptions& options, const std::atomic<bool>& stop, const pg::Inte
         return kDone;
       }
       if (is_back) spdlog::info("green takes the writes: streaming back to blue");
-      if ((is_back || MakeReady(oriented, session, stop, green_state)) &&
-          RunStream(oriented, oriented.stream, stop) == pipeline::Session::End::kDone) {
+      const bool is_ready =
+          is_back || MakeReady(oriented, session, stop, std::exchange(first_look, {}));
+      first_look = {};
+      if (is_ready && RunStream(oriented, oriented.stream, stop) == pipeline::Session::End::kDone) {
         spdlog::info("done: {} holds everything up to the chosen position",
                      is_back ? "blue" : "green");
         return kDone;
