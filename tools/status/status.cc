@@ -1,7 +1,7 @@
 #include "tools/status/status.h"
 
 #include <algorithm>
-#include <memory>
+#include <utility>
 
 #include "applier/schema.h"
 #include "pg/catalog.h"
@@ -13,16 +13,6 @@ namespace pgteal::tools {
 namespace {
 
 constexpr int kEventsShown = 8;
-
-std::unique_ptr<pg::Connection> TryConnect(const pg::ConnInfo& info, const char* side,
-                                           const pg::SessionOptions& session, Status* status) {
-  try {
-    return std::make_unique<pg::Connection>(info, session);
-  } catch (const pg::ConnectionLost& error) {
-    status->unreachable.push_back(std::string(side) + ": " + error.what());
-    return nullptr;
-  }
-}
 
 // What the lag is measured by.
 struct Applied {
@@ -122,21 +112,45 @@ void ReadLag(pg::Connection& from, const Applied& applied, Status* status) {
 
 }  // namespace
 
-Status ReadStatus(const pipeline::Deployment& deployment, const pg::SessionOptions& session) {
+StatusReader::StatusReader(const pipeline::Deployment& deployment, pg::SessionOptions session)
+    : deployment_(deployment), session_(std::move(session)) {}
+
+Status StatusReader::Read() {
+  try {
+    return Look();
+  } catch (const pg::ConnectionLost&) {
+    // A session of the look before may be gone with its server, which may be back.
+    blue_.reset();
+    green_.reset();
+    return Look();
+  }
+}
+
+pg::Connection* StatusReader::Connect(const pg::ConnInfo& info, const char* side,
+                                      std::unique_ptr<pg::Connection>* connection, Status* status) {
+  try {
+    if (!*connection) *connection = std::make_unique<pg::Connection>(info, session_);
+  } catch (const pg::ConnectionLost& error) {
+    status->unreachable.push_back(std::string(side) + ": " + error.what());
+  }
+  return connection->get();
+}
+
+Status StatusReader::Look() {
   Status status;
-  status.name = deployment.name;
-  auto blue = TryConnect(deployment.source, "blue", session, &status);
-  auto green = TryConnect(deployment.target, "green", session, &status);
-  for (auto* side : {blue.get(), green.get()}) {
+  status.name = deployment_.name;
+  auto* const blue = Connect(deployment_.source, "blue", &blue_, &status);
+  auto* const green = Connect(deployment_.target, "green", &green_, &status);
+  for (auto* side : {blue, green}) {
     if (side == nullptr) continue;
-    const auto turn = pipeline::ReadTurn(*side, deployment.name);
+    const auto turn = pipeline::ReadTurn(*side, deployment_.name);
     status.epoch = std::max(status.epoch, turn.epoch);
     if (!turn.phase.empty()) status.attempt_phase = turn.phase;
   }
   const bool is_back = status.epoch % 2 == 1;
   status.direction = is_back ? "green to blue" : "blue to green";
-  pg::Connection* from = is_back ? green.get() : blue.get();
-  pg::Connection* to = is_back ? blue.get() : green.get();
+  pg::Connection* from = is_back ? green : blue;
+  pg::Connection* to = is_back ? blue : green;
   status.is_source_reached = from != nullptr;
   status.is_target_reached = to != nullptr;
   Applied applied;
@@ -146,7 +160,7 @@ Status ReadStatus(const pipeline::Deployment& deployment, const pg::SessionOptio
     ReadSlot(*from, &status);
   }
   // Green keeps the history, whichever way the stream runs.
-  if (green && applier::HasSchema(*green)) {
+  if (green != nullptr && applier::HasSchema(*green)) {
     ReadCopy(*green, &status);
     ReadHistory(*green, &status);
   }

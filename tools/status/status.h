@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -59,8 +60,24 @@ struct Status {
   std::vector<Event> events;              // the last ones, newest first
 };
 
-// Never throws for a side that cannot be reached: it is named in `unreachable`.
-Status ReadStatus(const pipeline::Deployment& deployment, const pg::SessionOptions& session);
+// Looks, again and again, through the same two sessions for as long as they live.
+class StatusReader {
+ public:
+  StatusReader(const pipeline::Deployment& deployment, pg::SessionOptions session);
+
+  // Never throws for a side that cannot be reached: it is named in `unreachable`.
+  Status Read();
+
+ private:
+  Status Look();
+  pg::Connection* Connect(const pg::ConnInfo& info, const char* side,
+                          std::unique_ptr<pg::Connection>* connection, Status* status);
+
+  const pipeline::Deployment& deployment_;
+  const pg::SessionOptions session_;
+  std::unique_ptr<pg::Connection> blue_;
+  std::unique_ptr<pg::Connection> green_;
+};
 
 // What moved between two looks.
 struct StatusRates {

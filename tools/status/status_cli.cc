@@ -70,11 +70,12 @@ int ShowStatus(const StatusFlags& flags) {
   const auto session = pipeline::SessionOptionsFor("status", deployment.name, nullptr);
   const auto& stop = StopOnSignals();
   Settle(deployment, session);
-  Status before = ReadStatus(deployment, session);
+  StatusReader reader(deployment, session);
+  Status before = reader.Read();
   auto seen_at = Clock::now();
   Wait(before.state.empty() ? Clock::duration{} : kSample, stop);
   while (true) {
-    const Status now = ReadStatus(deployment, session);
+    const Status now = reader.Read();
     const auto rates = RatesBetween(before, now, Clock::now() - seen_at);
     seen_at = Clock::now();
     if (flags.watch && !flags.json && isatty(STDOUT_FILENO) == 1) {

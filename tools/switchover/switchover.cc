@@ -150,7 +150,7 @@ void Switchover::Note(const std::string& kind, const std::string& detail) {
 void Switchover::Connect() {
   Step("connect", [this] {
     const auto session = Session("switchover");
-    const auto found = pipeline::SettleAndFindEpoch(options_.deployment, session);
+    auto found = pipeline::SettleAndFindEpoch(options_.deployment, session);
     if (found.settled == pipeline::Settled::kAlive) {
       throw pg::Refused(
           fmt::format("a switchover of deployment {} is under way", options_.deployment.name),
@@ -165,8 +165,11 @@ void Switchover::Connect() {
           is_back ? "green takes the writes already" : "blue takes the writes already",
           is_back ? "`pgteal rollback` goes back." : "There is nothing to roll back.");
     }
-    from_ = std::make_unique<pg::Connection>(oriented_.source, session);
-    to_ = std::make_unique<pg::Connection>(oriented_.target, session);
+    if (is_back) std::swap(found.source, found.target);
+    from_ = std::move(found.source);
+    to_ = std::move(found.target);
+    if (!from_) from_ = std::make_unique<pg::Connection>(oriented_.source, session);
+    if (!to_) to_ = std::make_unique<pg::Connection>(oriented_.target, session);
     for (auto* side : {from_.get(), to_.get()}) pg::MakeCommitsDurable(*side);
     drain_.emplace(*from_, *to_, oriented_.name);
   });
