@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -135,6 +136,39 @@ TEST_F(StatusVerb, TellsHowFarALoadIs) {
   EXPECT_EQ(ready["tables"], Json({{"ready", 2}}));
   EXPECT_EQ(ready["unfinished_tables"], Json::array());
   EXPECT_THAT(ready["events"].dump(), HasSubstr(R"("kind":"loaded")"));
+}
+
+TEST_F(StatusVerb, AWatchKeepsItsSessionsAndFindsNewOnesWhenTheyEnd) {
+  StartRun();
+  auto watch = db_.Pgteal({"status", "--watch", "--interval", "1", "--json"});
+  const auto look = [&watch] {
+    const std::string out = watch->Stdout();
+    const auto seen = std::count(out.begin(), out.end(), '\n');
+    return WaitUntil(
+        [&] {
+          const std::string now = watch->Stdout();
+          return std::count(now.begin(), now.end(), '\n') > seen;
+        },
+        seconds(20));
+  };
+  const auto session = [](Sql& side) {
+    return side.Scalar(
+        "SELECT string_agg(pid::text, ' ') FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name LIKE 'pgteal status%'");
+  };
+  for (auto* side : {&db_.blue(), &db_.green()}) {
+    ASSERT_TRUE(look());
+    const std::string before = session(*side);
+    ASSERT_TRUE(look());
+    EXPECT_EQ(session(*side), before);
+    side->Exec("SELECT pg_terminate_backend(" + before + ", 5000)");
+    ASSERT_TRUE(look());
+    ASSERT_TRUE(look());
+    EXPECT_NE(session(*side), before);
+  }
+  watch->Terminate();
+  EXPECT_EQ(watch->WaitExit(), 130);
+  EXPECT_THAT(watch->Stdout(), testing::Not(HasSubstr("unreachable\":[\"")));
 }
 
 TEST_F(StatusVerb, NamesTheServerThatIsDownAndTellsWhatTheOtherKnows) {
