@@ -33,6 +33,7 @@ Session::End Stream::Run(const std::atomic<bool>& stop, const Session::Watch& wa
     bool was_streaming = false;
     const auto watch_progress = [&](const SessionView& view) {
       was_streaming = true;
+      is_waiting_for_slot_ = false;
       NoteProgress(view.progress.applied());
       watch(view);
     };
@@ -66,11 +67,28 @@ Stream::Next Stream::Judge(bool was_streaming) {
     if (pg::Judge(error.sqlstate()).verdict == pg::Verdict::kStop) throw;
     has_waited_ |= is_slot_busy;
     if (!was_ever_right && !is_slot_busy) throw;
-    if (is_slot_busy) backoff_ = std::min(backoff_, kSlotBusyBackoff);
+    if (is_slot_busy) {
+      WaitForSlot(error);
+      return Next::kRetry;
+    }
     spdlog::warn("session ended, retried in {} ms: {}{}{}", backoff_.count(), error.what(),
                  error.hint().empty() ? "" : ". ", error.hint());
   }
   return Next::kRetry;
+}
+
+// Said once: whoever waits for an hour does not fill the log.
+void Stream::WaitForSlot(const pg::ServerError& error) {
+  backoff_ = std::min(backoff_, kSlotBusyBackoff);
+  if (std::exchange(is_waiting_for_slot_, true)) {
+    spdlog::debug("still waiting for slot {}: {}", deployment_.name, error.what());
+    return;
+  }
+  spdlog::warn(
+      "waiting for slot {}: {}. Another pgteal that is at work is left alone; this one goes on "
+      "when "
+      "it has ended",
+      deployment_.name, error.what());
 }
 
 // A session may end between two looks: what it committed is then seen at the next one's start.

@@ -22,6 +22,7 @@ class Stream {
 
   // Judges the exception being handled: returns if it is worth another session, else rethrows.
   Next Judge(bool was_streaming);
+  void WaitForSlot(const pg::ServerError& error);
   void NoteProgress(pg::Lsn applied);
   void BackOff(const std::atomic<bool>& stop);
 
@@ -29,7 +30,8 @@ class Stream {
   const StreamOptions options_;
   SpoolFolder spool_;
   SessionState state_;
-  bool has_waited_ = false;  // for a slot in use: all that it takes to stream was there
+  bool has_waited_ = false;           // for a slot in use: all that it takes to stream was there
+  bool is_waiting_for_slot_ = false;  // since the last session that streamed, and said so
   std::chrono::milliseconds backoff_;
   pg::Lsn seen_applied_;  // at the last look, of this session or of one before
 };

@@ -77,12 +77,15 @@ TEST_F(Concurrency, AStoppedProcessThatWakesUpFindsThatAnotherHasTakenOver) {
 
 TEST_F(Concurrency, ASecondProcessWaitsForTheSlotAndTheFirstGoesOn) {
   const auto second = Start();
-  EXPECT_TRUE(second->WaitForLog("retried in"));
+  EXPECT_TRUE(second->WaitForLog("waiting for slot pgteal: "));
   ExpectRunsFor(*second, 1000, 2000);
   EXPECT_TRUE(first_->IsRunning());
   ASSERT_TRUE(WaitProgress());
   first_->Kill9();
   EXPECT_TRUE(second->WaitForLog("streaming slot="));
+  // Asked again and again, and said once.
+  const std::string log = second->Log();
+  EXPECT_EQ(log.find("waiting for slot"), log.rfind("waiting for slot")) << log;
   workload_.Stop();
   ExpectArrived();
 }
@@ -90,7 +93,7 @@ TEST_F(Concurrency, ASecondProcessWaitsForTheSlotAndTheFirstGoesOn) {
 TEST_F(Concurrency, AWaitingProcessOutlivesTheLossOfItsServer) {
   Gate blue(db_.clusters().blue());
   const auto second = Start(blue.ConnInfo(db_.name()));
-  EXPECT_TRUE(second->WaitForLog("retried in"));
+  EXPECT_TRUE(second->WaitForLog("waiting for slot pgteal: "));
   blue.Refuse(true);
   blue.CutNow();
   // Longer than it waits for the slot.
@@ -104,7 +107,7 @@ TEST_F(Concurrency, AWaitingProcessOutlivesTheLossOfItsServer) {
 
 TEST_F(Concurrency, WhoeverLosesTheSlotToAnotherLosesForGood) {
   const auto second = Start();
-  EXPECT_TRUE(second->WaitForLog("retried in"));
+  EXPECT_TRUE(second->WaitForLog("waiting for slot pgteal: "));
   // Both try for the slot as soon as it is free, and either may get it first.
   const auto one_has_ended = [&] {
     EndWalsender();
