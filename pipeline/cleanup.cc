@@ -13,6 +13,7 @@
 #include "pg/error.h"
 #include "pg/quote.h"
 #include "pipeline/ddl_log.h"
+#include "pipeline/doorbell.h"
 #include "pipeline/fence.h"
 #include "pipeline/read_only.h"
 #include "pipeline/slot_use.h"
@@ -24,6 +25,9 @@ namespace {
 
 using Removed = std::vector<std::string>;
 using Names = std::set<std::string>;
+
+constexpr std::chrono::milliseconds kPatience{1000};
+constexpr std::chrono::milliseconds kPause{50};
 
 // Where a side keeps what a deployment needs later, and the column that names the deployment.
 constexpr std::array<std::pair<const char*, const char*>, 5> kRecords = {
@@ -66,13 +70,6 @@ bool HasOrigins(pg::Connection& side, const std::string& name) {
               .is_empty();
 }
 
-void RequireIdle(pg::Connection& blue, const std::string& slot_name) {
-  const auto user = SlotUser(blue, slot_name);
-  if (!user) return;
-  throw pg::Refused(fmt::format("slot {} is in use by process {} of blue", slot_name, *user),
-                    "Stop the pgteal that streams from it, then clean up.");
-}
-
 void RequireNoTurn(const Deployment& deployment, const pg::SessionOptions& session) {
   if (SettleTurn(deployment, "", session) != Settled::kAlive) return;
   throw pg::Refused(fmt::format("a switchover of deployment {} is under way", deployment.name),
@@ -88,23 +85,51 @@ struct Side {
   bool is_closed;  // by a switchover, and stays so
 };
 
-// A name that was mistyped: on a server without any deployment, it was cleaned up already.
-void RequireDeployment(Side& blue, Side& green, const std::string& name) {
-  Names known = OnRecord(blue.connection);
-  known.merge(OnRecord(green.connection));
-  if (known.empty() || known.contains(name) || pg::FindPublication(blue.connection, name) ||
-      HasOrigins(green.connection, name)) {
-    return;
+// Who is at work, or empty.
+std::string UserOf(Side& side, const std::string& name) {
+  for (const auto& slot : side.slots) {
+    const auto user = SlotUser(side.connection, slot);
+    if (user) return fmt::format("slot {} is in use by process {} of {}", slot, *user, side.name);
   }
-  for (const auto& slot : blue.slots) {
-    if (pg::FindSlot(blue.connection, slot)) return;
+  // A load does not use its slot, and green has none.
+  const auto run = RunOn(side.connection, name);
+  if (run) return fmt::format("deployment {} is at work: process {} of {}", name, *run, side.name);
+  return "";
+}
+
+// A process that has just ended leaves its backends for a moment.
+void RequireIdle(Side& side, const std::string& name) {
+  const auto until = Clock::now() + kPatience;
+  Doorbell never;
+  std::string user = UserOf(side, name);
+  while (!user.empty() && Clock::now() < until) {
+    never.Wait(Clock::now() + kPause);
+    user = UserOf(side, name);
+  }
+  if (!user.empty()) throw pg::Refused(user, "Stop the pgteal that is at work, then clean up.");
+}
+
+bool HasTraces(Side& side, const std::string& name) {
+  if (side.is_publication_ours && pg::FindPublication(side.connection, name)) return true;
+  return HasOrigins(side.connection, name) ||
+         std::any_of(side.slots.begin(), side.slots.end(), [&side](const auto& slot) {
+           return pg::FindSlot(side.connection, slot).has_value();
+         });
+}
+
+// A name that was mistyped: on a server without any deployment, it was cleaned up already.
+void RequireDeployment(const std::vector<Side*>& sides, const std::string& name) {
+  Names known;
+  for (auto* side : sides) known.merge(OnRecord(side->connection));
+  if (known.empty() || known.contains(name)) return;
+  for (auto* side : sides) {
+    if (HasTraces(*side, name)) return;
   }
   throw pg::Refused(fmt::format("no deployment {}", name),
                     fmt::format("--name is one of: {}.", fmt::join(known, ", ")));
 }
 
 void CleanSlots(Side& side, Removed* removed) {
-  for (const auto& slot : side.slots) RequireIdle(side.connection, slot);
   for (const auto& slot : side.slots) {
     if (!pg::FindSlot(side.connection, slot)) continue;
     pg::DropSlot(side.connection, slot);
@@ -189,30 +214,58 @@ void CleanSide(Side& side, const std::string& name, Removed* removed) {
   CleanSchema(side, name, removed);
 }
 
+Side Blue(pg::Connection connection, const std::string& name, bool is_turned) {
+  return {.name = "blue",
+          .connection = std::move(connection),
+          .slots = {name, name + "_capture"},
+          .is_publication_ours = true,
+          .is_closed = is_turned};
+}
+
+Side Green(pg::Connection connection, const std::string& name, bool is_turned) {
+  const bool has_slot = is_turned || ReadTurn(connection, name).has_way_back;
+  const bool is_ours = IsWayBackPublication(connection, name);
+  return {.name = "green",
+          .connection = std::move(connection),
+          .slots = has_slot ? std::vector<std::string>{name} : std::vector<std::string>{},
+          .is_publication_ours = is_ours,
+          .is_closed = false};
+}
+
+Removed CleanSides(const std::vector<Side*>& sides, const std::string& name) {
+  RequireDeployment(sides, name);
+  for (auto* side : sides) RequireIdle(*side, name);
+  Removed removed;
+  for (auto* side : sides) CleanSide(*side, name, &removed);
+  return removed;
+}
+
 }  // namespace
 
 Removed CleanUp(const Deployment& deployment, const pg::SessionOptions& session) {
   RequireNoTurn(deployment, session);
   const bool is_turned = CurrentEpoch(deployment, session) % 2 == 1;
-  Removed removed;
-  Side blue{.name = "blue",
-            .connection = pg::Connection(deployment.source, session),
-            .slots = {deployment.name, deployment.name + "_capture"},
-            .is_publication_ours = true,
-            .is_closed = is_turned};
-  pg::Connection green_connection(deployment.target, session);
-  const bool has_slot = is_turned || ReadTurn(green_connection, deployment.name).has_way_back;
-  const bool is_ours = IsWayBackPublication(green_connection, deployment.name);
-  Side green{
-      .name = "green",
-      .connection = std::move(green_connection),
-      .slots = has_slot ? std::vector<std::string>{deployment.name} : std::vector<std::string>{},
-      .is_publication_ours = is_ours,
-      .is_closed = false};
-  RequireDeployment(blue, green, deployment.name);
-  CleanSide(blue, deployment.name, &removed);
-  CleanSide(green, deployment.name, &removed);
-  return removed;
+  Side blue = Blue(pg::Connection(deployment.source, session), deployment.name, is_turned);
+  Side green = Green(pg::Connection(deployment.target, session), deployment.name, is_turned);
+  return CleanSides({&blue, &green}, deployment.name);
+}
+
+Removed CleanUpOne(const pg::ConnInfo& side, const std::string& name, bool is_blue,
+                   const pg::SessionOptions& session) {
+  pg::Connection connection(side, session);
+  const TurnRow turn = ReadTurn(connection, name);
+  if (!turn.attempt.empty()) {
+    throw pg::Refused(
+        fmt::format(
+            "a switchover of deployment {} was left unfinished: the other side knows how it "
+            "ended",
+            name),
+        "Bring the other side back and let `pgteal status` settle it.");
+  }
+  const bool is_turned = turn.epoch % 2 == 1;
+  Side found = is_blue ? Blue(std::move(connection), name, is_turned)
+                       : Green(std::move(connection), name, is_turned);
+  return CleanSides({&found}, name);
 }
 
 }  // namespace pgteal::pipeline

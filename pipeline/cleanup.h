@@ -17,6 +17,11 @@ namespace pgteal::pipeline {
 // that is not among the deployments on record.
 std::vector<std::string> CleanUp(const Deployment& deployment, const pg::SessionOptions& session);
 
+// The same on one side alone, while the other one cannot be reached or is gone for good. Throws
+// Refused also when a switchover was left unfinished here.
+std::vector<std::string> CleanUpOne(const pg::ConnInfo& side, const std::string& name, bool is_blue,
+                                    const pg::SessionOptions& session);
+
 }  // namespace pgteal::pipeline
 
 #endif  // PGTEAL_PIPELINE_CLEANUP_H_

@@ -5,13 +5,29 @@
 
 namespace pgteal::pipeline {
 
-std::optional<int> ReadsAhead(pg::Connection& blue, const std::string& deployment) {
-  const auto row = blue.Exec(
-      "SELECT min(pid) FROM pg_stat_activity WHERE application_name = $1 AND usename = "
-      "current_user",
-      {SessionOptionsFor(kReadAheadPart, deployment, nullptr).application_name});
+namespace {
+
+std::optional<int> FindPart(pg::Connection& side, const std::string& part,
+                            const std::string& deployment) {
+  const auto row = side.Exec(
+      "SELECT min(pid) FROM pg_stat_activity WHERE application_name = $1 AND usename = current_user"
+      " AND datname = current_database()",
+      {SessionOptionsFor(part, deployment, nullptr).application_name});
   if (row.IsNull(0, 0)) return std::nullopt;
   return static_cast<int>(row.Int(0, 0));
+}
+
+}  // namespace
+
+std::optional<int> ReadsAhead(pg::Connection& blue, const std::string& deployment) {
+  return FindPart(blue, kReadAheadPart, deployment);
+}
+
+std::optional<int> RunOn(pg::Connection& side, const std::string& deployment) {
+  for (const char* part : {"load", "source", "target"}) {
+    if (auto pid = FindPart(side, part, deployment)) return pid;
+  }
+  return std::nullopt;
 }
 
 std::optional<int> SlotUser(pg::Connection& blue, const std::string& deployment) {

@@ -17,6 +17,9 @@ std::optional<int> ReadsAhead(pg::Connection& blue, const std::string& deploymen
 // Process of blue that works for whoever has the deployment's slot: it streams or reads ahead.
 std::optional<int> SlotUser(pg::Connection& blue, const std::string& deployment);
 
+// Process of either side that works for a `run`, a capture or a load of the deployment.
+std::optional<int> RunOn(pg::Connection& side, const std::string& deployment);
+
 }  // namespace pgteal::pipeline
 
 #endif  // PGTEAL_PIPELINE_SLOT_USE_H_

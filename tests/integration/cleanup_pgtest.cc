@@ -40,6 +40,9 @@ TEST_F(CleanupTest, LeavesBothCatalogsAsTheyWere) {
   auto refused = db_.Pgteal({"cleanup"});
   EXPECT_EQ(refused->WaitExit(), 3);
   EXPECT_NE(refused->Log().find("in use"), std::string::npos);
+  refused = db_.Pgteal({"cleanup", "--only", "green"});
+  EXPECT_EQ(refused->WaitExit(), 3);
+  EXPECT_NE(refused->Log().find("deployment pgteal is at work: process"), std::string::npos);
 
   run->Terminate();
   ASSERT_EQ(run->WaitExit(), 130);
@@ -69,6 +72,46 @@ TEST_F(CleanupTest, PutsBackTheReplicaIdentitiesThatItSet) {
             "fiii");
   ASSERT_EQ(db_.Pgteal({"cleanup"})->WaitExit(), 0);
   EXPECT_EQ(blue().Scalar(kCatalog), before);
+}
+
+TEST_F(CleanupTest, OneSideIsCleanedWhileTheOtherIsGone) {
+  ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
+  const std::string blue_before = blue().Scalar(kCatalog);
+  const std::string green_before = green().Scalar(kCatalog);
+  ASSERT_EQ(db_.Pgteal({"run", "--copy", "none", "--until-caught-up"})->WaitExit(), 0);
+  const auto nowhere = db_.PgtealVia("", "host=127.0.0.1 port=1 dbname=gone", {"cleanup"});
+  EXPECT_EQ(nowhere->WaitExit(), 1);
+  const auto blue_only =
+      db_.PgtealVia("", "host=127.0.0.1 port=1 dbname=gone", {"cleanup", "--only", "blue"});
+  EXPECT_EQ(blue_only->WaitExit(), 0) << blue_only->Log();
+  EXPECT_NE(blue_only->Stdout().find("removed slot pgteal on blue"), std::string::npos);
+  EXPECT_EQ(blue().Scalar(kCatalog), blue_before);
+  EXPECT_NE(green().Scalar(kCatalog), green_before);
+  EXPECT_EQ(db_.Pgteal({"cleanup", "--only", "green", "--name", "other"})->WaitExit(), 3);
+  const auto green_only =
+      db_.PgtealVia("host=127.0.0.1 port=1 dbname=gone", "", {"cleanup", "--only", "green"});
+  EXPECT_EQ(green_only->WaitExit(), 0) << green_only->Log();
+  EXPECT_EQ(green().Scalar(kCatalog), green_before);
+}
+
+TEST_F(CleanupTest, OneSideIsNotCleanedWhileOnlyTheOtherKnowsWhoTakesTheWrites) {
+  ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
+  const auto run = db_.Pgteal({"run", "--copy", "none"});
+  ASSERT_TRUE(run->WaitForLog("streaming slot="));
+  // A run that lives would settle it.
+  const auto killed =
+      db_.Pgteal({"switchover", "--hook",
+                  "test \"$PGTEAL_PHASE\" != arm || kill -9 $PPID " + std::to_string(run->pid())});
+  EXPECT_EQ(killed->WaitExit(), 128 + 9) << killed->Log();
+  run->WaitExit();
+  for (const auto* side : {"blue", "green"}) {
+    const auto refused = db_.Pgteal({"cleanup", "--only", side});
+    EXPECT_EQ(refused->WaitExit(), 3);
+    EXPECT_NE(refused->Log().find("was left unfinished"), std::string::npos) << refused->Log();
+  }
+  EXPECT_EQ(blue().Scalar("SELECT count(*) FROM pg_replication_slots"), "1");
+  EXPECT_EQ(db_.Pgteal({"status"})->WaitExit(), 0);
+  EXPECT_EQ(db_.Pgteal({"cleanup"})->WaitExit(), 0);
 }
 
 TEST_F(CleanupTest, ANameThatNobodyBearsIsRefusedAndAnotherDeploymentKeepsWhatIsItsOwn) {

@@ -3,6 +3,8 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "pipeline/cleanup.h"
 #include "tools/cli/exit_codes.h"
@@ -14,20 +16,31 @@ namespace {
 
 struct CleanupFlags {
   CommonOptions common;
+  std::string only;  // "blue", "green"; empty: both
   bool json = false;
 };
 
-constexpr const char* kExamples = R"(Example:
+constexpr const char* kExamples = R"(Examples:
   pgteal cleanup --source "host=blue dbname=app" --target "host=green dbname=app"
+  pgteal cleanup --only blue      # green is gone: blue's slot would keep its WAL for ever
 The tables of both sides and their rows stay as they are.
 )";
 
+std::vector<std::string> Remove(const CleanupFlags& flags) {
+  const auto& common = flags.common;
+  const pg::SessionOptions session{.application_name = "pgteal " + common.name};
+  if (flags.only.empty()) {
+    return pipeline::CleanUp(
+        {.source = ParseSource(common), .target = ParseTarget(common), .name = common.name},
+        session);
+  }
+  const bool is_blue = flags.only == "blue";
+  return pipeline::CleanUpOne(is_blue ? ParseSource(common) : ParseTarget(common), common.name,
+                              is_blue, session);
+}
+
 int Cleanup(const CleanupFlags& flags) {
-  const pipeline::Deployment deployment{.source = ParseSource(flags.common),
-                                        .target = ParseTarget(flags.common),
-                                        .name = flags.common.name};
-  const auto removed =
-      pipeline::CleanUp(deployment, {.application_name = "pgteal " + deployment.name});
+  const auto removed = Remove(flags);
   if (flags.json) {
     std::cout << nlohmann::json{{"removed", removed}}.dump() << "\n";
     return kDone;
@@ -46,6 +59,9 @@ void AddCleanup(CLI::App* app, int* exit_code) {
   AddSource(verb, &flags->common);
   AddTarget(verb, &flags->common);
   AddName(verb, &flags->common);
+  verb->add_option("--only", flags->only,
+                   "One side, blue or green, while the other cannot be reached")
+      ->check(CLI::IsMember({"blue", "green"}));
   verb->add_flag("--json", flags->json, "Machine-readable output");
   verb->footer(kExamples);
   verb->callback([flags, exit_code] { *exit_code = Cleanup(*flags); });
