@@ -142,12 +142,12 @@ PgCluster::PgCluster(int major, Settings settings)
       settings_(std::move(settings)),
       folder_("pg" + std::to_string(major), ServerUser()) {
   settings_.merge(Defaults());
-  initdb_ = std::make_unique<Process>(ProcessOptions{
-      .argv = {"/bin/sh", "-c", kCopyTemplate, "sh", NextTemplate(major, bin_), bin_ / "initdb",
-               data_folder()},
-      .env = {{"LC_ALL", "C.UTF-8"}},
-      .stdout_path = folder_ / "initdb.log",
-      .user = ServerUser()});
+  initdb_ = std::make_unique<Process>(
+      ProcessOptions{.argv = {"/bin/sh", "-c", kCopyTemplate, "sh", NextTemplate(major, bin_),
+                              bin_ / "initdb", data_folder()},
+                     .env = {{"LC_ALL", "C.UTF-8"}},
+                     .stdout_path = folder_ / "initdb.log",
+                     .user = ServerUser()});
 }
 
 PgCluster::~PgCluster() {
@@ -165,7 +165,8 @@ void PgCluster::Launch() {
   WriteSettings();
   postmaster_ = std::make_unique<Process>(
       ProcessOptions{.argv = {bin_ / "postgres", "-D", data_folder()},
-                     .env = {{"LC_ALL", "C.UTF-8"}},
+                     // Symbols are resolved once, not again by each of thousands of backends.
+                     .env = {{"LC_ALL", "C.UTF-8"}, {"LD_BIND_NOW", "1"}},
                      .stdout_path = folder_ / "server.log",
                      .user = ServerUser(),
                      .death_signal = SIGQUIT});  // immediate shutdown: takes the children along
