@@ -186,6 +186,39 @@ TEST_F(CheckVerb, ARoleThatMayNothingIsToldWhatItLacksAndWhatItCannotSee) {
   }
 }
 
+// Not what is switched off, what fires for nobody but replicas, or fires in any case.
+TEST_F(CheckVerb, TriggersAndRulesThatWouldFireForRowsThatComeBackAreFound) {
+  const auto ask = [this] { return ReadCheck(*AsNobody({"check", "--json", "--only", "H15"})); };
+  blue().Exec(
+      "CREATE FUNCTION noop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+      "CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE quiet (id int PRIMARY KEY REFERENCES t);"
+      "CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY LIST (id);"
+      "CREATE TABLE part_1 PARTITION OF parts FOR VALUES IN (1);"
+      "CREATE TABLE part_2 PARTITION OF parts FOR VALUES IN (2)");
+  const std::string trigger = " AFTER INSERT ON quiet FOR EACH ROW EXECUTE FUNCTION noop();";
+  for (const std::string mode : {"DISABLE", "ENABLE REPLICA", "ENABLE ALWAYS"}) {
+    const std::string name = "\"" + mode + "\"";
+    blue().Exec("CREATE TRIGGER " + name + trigger + "ALTER TABLE quiet " + mode + " TRIGGER " +
+                name);
+  }
+  const auto calm = ask();
+  EXPECT_EQ(calm.Outcomes("H15"), "INFO");
+  EXPECT_THAT(calm.Findings("H15"), HasSubstr("ALTER ROLE nobody SUPERUSER;"));
+  EXPECT_THAT(calm.Findings("H15"), testing::Not(HasSubstr("quiet")));
+  blue().Exec(
+      "CREATE TRIGGER own AFTER INSERT ON t EXECUTE FUNCTION noop();"
+      "CREATE RULE also AS ON DELETE TO t DO ALSO NOTHING;"
+      "CREATE TRIGGER whole AFTER DELETE ON parts FOR EACH ROW EXECUTE FUNCTION noop();"
+      "CREATE TRIGGER one AFTER DELETE ON part_2 FOR EACH ROW EXECUTE FUNCTION noop()");
+  const auto noisy = ask();
+  EXPECT_EQ(noisy.Outcomes("H15"), "WARN");
+  const std::string fix = "\nALTER ROLE nobody SUPERUSER;\n";
+  EXPECT_EQ(noisy.Findings("H15"), "public.part_2: trigger one" + fix +
+                                       "public.parts: trigger whole" + fix +
+                                       "public.t: rule also, trigger own" + fix);
+  EXPECT_EQ(RunCheck(db_, {"--only", "H15"}).Outcomes("H15"), "PASS");
+}
+
 TEST_F(CheckVerb, AnIdThatNoCheckHasIsRefused) {
   const std::vector<std::vector<std::string>> refused = {{"check", "--only", "XX9"},
                                                          {"check", "--only", "B1,XX9"},

@@ -85,6 +85,46 @@ TEST_F(ModestRole, ASwitchoverAndARollbackNeedNoSuperuser) {
   ExpectNothingLost();
 }
 
+// Without the right to silence them, triggers would write for the rows that come back once more.
+TEST_F(ModestRole, AWayBackThatWouldFireTriggersIsRefusedInBothDirections) {
+  db_.ExecBoth(
+      "CREATE FUNCTION noop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+      "CREATE TRIGGER audit AFTER INSERT ON ledger FOR EACH ROW EXECUTE FUNCTION noop()");
+  const auto ask = [this](const std::string& phase) {
+    return ReadCheck(*AsMover({"check", "--json", "--phase", phase, "--only", "H15"}));
+  };
+  const std::vector<std::pair<std::string, std::string>> turns = {{"switchover", "blue"},
+                                                                  {"rollback", "green"}};
+  for (const auto& [verb, from] : turns) {
+    SCOPED_TRACE(verb);
+    auto& side = from == "blue" ? db_.blue() : db_.green();
+    const bool by_grant = std::stoi(side.Scalar("SHOW server_version_num")) >= 150000;
+    const std::string fix = by_grant ? "GRANT SET ON PARAMETER session_replication_role TO mover;"
+                                     : "ALTER ROLE mover SUPERUSER;";
+    EXPECT_EQ(ask("switchover").Outcomes("H15"), by_grant ? "PASS" : "FAIL");
+    if (by_grant) {
+      side.Exec("REVOKE SET ON PARAMETER session_replication_role FROM mover");
+    }
+    EXPECT_EQ(ask("running").Outcomes("H15"), "WARN");
+    const auto check = ask("switchover");
+    EXPECT_EQ(check.Outcomes("H15"), "FAIL");
+    EXPECT_EQ(check.Findings("H15"), "public.ledger: trigger audit\n" + fix + "\n");
+    EXPECT_EQ(TurnAsMover({verb}), 3) << Log();
+    EXPECT_THAT(Log(), HasSubstr("H15 " + from + "'s triggers and rules stay silent"));
+    EXPECT_EQ(TurnAsMover({verb, "--dry-run", "--no-way-back"}), 0) << Log();
+    side.Exec(fix);
+    ASSERT_EQ(TurnAsMover({verb}), 0) << Log() << run_->Log();
+  }
+}
+
+TEST_F(ModestRole, WithoutAWayBackGreenNeedNotBeAbleToSend) {
+  db_.green().Exec("ALTER ROLE mover NOREPLICATION");
+  EXPECT_EQ(TurnAsMover({"switchover", "--dry-run"}), 3) << Log();
+  EXPECT_THAT(Log(), HasSubstr("H10 green can stream the way back: role mover lacks REPLICATION"));
+  EXPECT_EQ(TurnAsMover({"switchover", "--no-way-back"}), 0) << Log();
+  EXPECT_TRUE(IsGreenOpen());
+}
+
 TEST_F(ModestRole, TheFenceNamesWhatItCannotCloseUnlessItIsLeftAlone) {
   const auto ask = [this](const Args& more) {
     Args args = {"check", "--json", "--phase", "switchover", "--only", "H6"};

@@ -13,6 +13,7 @@
 #include "pipeline/options.h"
 #include "pipeline/read_only.h"
 #include "pipeline/schema_baseline.h"
+#include "pipeline/schema_catalog.h"
 #include "pipeline/schema_drift.h"
 #include "tools/check/server_bugs.h"
 
@@ -43,6 +44,35 @@ std::string ServerText(pg::Connection& connection) {
           " inet_server_port())")
       .String(0, 0);
 }
+
+std::string ReplicaRoleFix(pg::Connection& connection) {
+  const auto role = connection.Exec("SELECT quote_ident(current_user)").String(0, 0);
+  return connection.server_version() >= 150000
+             ? fmt::format("GRANT SET ON PARAMETER session_replication_role TO {};", role)
+             : fmt::format("ALTER ROLE {} SUPERUSER;", role);
+}
+
+// What only the replica role keeps silent, by table. Follows pipeline::kUserObjects; $1 is the
+// publication, without which it will be of all tables. A row that is routed to a partition meets
+// that one's triggers, but not its rules. A trigger's copies in partitions count as the table's.
+constexpr const char* kNoisySql = R"(
+, published AS (
+  SELECT t.* FROM tables AS t WHERE t.relpersistence = 'p'
+     AND (NOT EXISTS (SELECT FROM pg_publication WHERE pubname = $1)
+          OR EXISTS (SELECT FROM pg_publication_tables AS p WHERE p.pubname = $1
+                      AND p.schemaname = t.nspname AND p.tablename = t.relname))),
+members AS (SELECT oid FROM published
+            UNION SELECT m.relid FROM published AS p, pg_partition_tree(p.oid) AS m)
+SELECT n.name, string_agg(n.what, ', ' ORDER BY n.what) FROM (
+  SELECT DISTINCT r.name, format('trigger %I', g.tgname) AS what
+    FROM pg_trigger AS g JOIN members AS m ON m.oid = g.tgrelid
+    JOIN relations AS r ON r.oid = CASE WHEN g.tgparentid = 0 THEN g.tgrelid
+                                        ELSE pg_partition_root(g.tgrelid) END
+   WHERE NOT g.tgisinternal AND g.tgenabled = 'O'
+  UNION ALL
+  SELECT p.name, format('rule %I', w.rulename)
+    FROM pg_rewrite AS w JOIN published AS p ON p.oid = w.ev_class
+   WHERE w.ev_enabled = 'O') AS n GROUP BY n.name ORDER BY n.name)";
 
 }  // namespace
 
@@ -168,9 +198,7 @@ CheckAnswer CheckReplicaRole(const CheckContext& context) {
         fmt::format("session_replication_role may not be set: changes are applied one by one, and "
                     "{}'s triggers fire",
                     context.options.sides.green),
-        green.server_version() >= 150000
-            ? fmt::format("GRANT SET ON PARAMETER session_replication_role TO {};", role)
-            : fmt::format("ALTER ROLE {} SUPERUSER;", role));
+        ReplicaRoleFix(green));
   }
   if (!pg::MayUseOrigins(green)) {
     answer.findings.push_back(
@@ -181,6 +209,26 @@ CheckAnswer CheckReplicaRole(const CheckContext& context) {
                                         "pg_replication_origin_xact_setup TO {};",
                                         role)},
          .level = Level::kInfo});
+  }
+  return answer;
+}
+
+CheckAnswer CheckSilentWayBack(const CheckContext& context) {
+  auto& blue = *context.blue;
+  if (pg::MaySetReplicaRole(blue)) return {};
+  const std::string fix = ReplicaRoleFix(blue);
+  const auto noisy =
+      blue.Exec(std::string(pipeline::kUserObjects) + kNoisySql, {context.options.name});
+  if (noisy.is_empty()) {
+    return Found("session_replication_role may not be set: what comes back is applied one by one",
+                 fix, Level::kInfo);
+  }
+  CheckAnswer answer;
+  for (int i = 0; i < noisy.rows(); ++i) {
+    answer.findings.push_back(
+        {.finding = {.object = fmt::format("{}: {}", noisy.Text(i, 0), noisy.Text(i, 1)),
+                     .fix = fix},
+         .level = Level::kNone});
   }
   return answer;
 }

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <array>
 #include <random>
 #include <utility>
 
@@ -32,6 +33,9 @@ using std::chrono::milliseconds;
 constexpr uint64_t kLagAtFenceMax = 1 << 20;
 constexpr milliseconds kLagLook{20};
 constexpr milliseconds kStreamWait{3000};
+
+// What only the stream in the other direction needs.
+constexpr std::array kWayBackChecks = {"H10", "H15"};
 
 // And what the server's clock says at this moment, in microseconds since 2000.
 constexpr const char* kPreparedSql =
@@ -180,8 +184,10 @@ void Switchover::CheckGuardrails() {
     WaitForStream();
     auto objections = FindObjections(*from_, *to_, oriented_, fence_);
     if (objections.empty()) {
-      AddCheckResults(*from_, *to_, oriented_, pipeline::SideNamesAt(epoch_), fence_,
-                      options_.skip_checks, &objections, &report_.warnings);
+      auto skip = options_.skip_checks;
+      if (!options_.way_back) skip.insert(kWayBackChecks.begin(), kWayBackChecks.end());
+      AddCheckResults(*from_, *to_, oriented_, pipeline::SideNamesAt(epoch_), fence_, skip,
+                      &objections, &report_.warnings);
     }
     for (const auto& objection : objections) {
       spdlog::error("guardrail: {}. {}", objection.what, objection.fix);
