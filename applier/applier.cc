@@ -15,6 +15,8 @@ namespace {
 
 // What a binary COPY gets for rows of another shape: the table has been altered on green.
 constexpr std::string_view kProtocolViolation = "08P01";
+constexpr std::string_view kQueryCanceled = "57014";
+
 ChangeOrigin OriginOf(const Batch& batch) {
   const auto& last = *batch.transactions.back();
   return {.xid = last.xid, .end_lsn = last.end_lsn};
@@ -321,9 +323,20 @@ void Applier::RollBack() {
   } catch (const pg::StatementFailed&) {
     pipelined_.Leave();  // the failure is taken now; the pipeline is in sync
   }
-  connection_.Exec("ROLLBACK");
-  connection_.Exec("DEALLOCATE ALL");
+  ExecThoughCanceled("ROLLBACK");
+  ExecThoughCanceled("DEALLOCATE ALL");
   statements_.Forget();
+}
+
+// Who asks a lane to give way cancels its statement, which may be over by then: the cancel hits the
+// next one. Either can be repeated, whether it was executed or not.
+void Applier::ExecThoughCanceled(const char* sql) {
+  try {
+    connection_.Exec(sql);
+  } catch (const pg::ServerError& error) {
+    if (error.sqlstate() != kQueryCanceled) throw;
+    connection_.Exec(sql);
+  }
 }
 
 }  // namespace pgteal::applier

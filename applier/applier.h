@@ -79,6 +79,7 @@ class Applier {
   bool WriteAndCommit(const Batch& batch, Applied* applied);
   void Commit(const Batch& batch, Applied* applied);
   void RollBack();
+  void ExecThoughCanceled(const char* sql);
   Applied ApplyInTurn(Batch& batch, bool is_exact);
 
   const ApplierOptions options_;
