@@ -1,3 +1,4 @@
+#include "pipeline/schema_catalog.h"
 #include "tools/check/pair_checks.h"
 
 namespace pgteal::tools {
@@ -11,6 +12,71 @@ SELECT t.name, format('ALTER ROLE %I BYPASSRLS;', current_user) FROM tables AS t
  WHERE t.relrowsecurity
    AND NOT (SELECT rolbypassrls OR rolsuper FROM pg_roles WHERE rolname = current_user)
    AND (t.relforcerowsecurity OR NOT pg_has_role(t.relowner, 'USAGE')) ORDER BY 1)";
+
+// Whom `run --copy all` makes an owner of what, as JSON: role, schema, the schema's owner (none for
+// what lies in no schema). pg_shdepend knows nothing of the first superuser.
+constexpr const char* kOwnersSql = R"(
+, owned(classid, objid, owner, space) AS (
+  SELECT 'pg_class'::regclass, oid, relowner, relnamespace FROM relations
+   WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND relpersistence <> 't'
+  UNION ALL SELECT 'pg_proc'::regclass, oid, proowner, pronamespace FROM pg_proc
+  UNION ALL SELECT 'pg_type'::regclass, oid, typowner, typnamespace FROM pg_type
+   WHERE typtype IN ('e', 'd', 'r')
+  UNION ALL SELECT 'pg_namespace'::regclass, oid, nspowner, NULL FROM schemas
+   WHERE nspname <> 'public'
+  UNION ALL SELECT d.classid, d.objid, d.refobjid, NULL FROM pg_shdepend AS d
+   WHERE d.deptype = 'o' AND d.refclassid = 'pg_authid'::regclass
+     AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+     AND d.classid IN ('pg_largeobject'::regclass, 'pg_operator'::regclass,
+         'pg_opclass'::regclass, 'pg_opfamily'::regclass, 'pg_collation'::regclass,
+         'pg_conversion'::regclass, 'pg_statistic_ext'::regclass, 'pg_ts_dict'::regclass,
+         'pg_ts_config'::regclass, 'pg_foreign_server'::regclass))
+SELECT json_agg(o) FROM (
+  SELECT DISTINCT r.rolname AS owner, s.nspname AS space, h.rolname AS host
+    FROM owned AS o JOIN pg_roles AS r ON r.oid = o.owner LEFT JOIN schemas AS s ON s.oid = o.space
+    LEFT JOIN pg_roles AS h ON h.oid = s.nspowner
+   WHERE (o.space IS NULL OR s.oid IS NOT NULL)
+     AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = o.classid
+                      AND d.objid = o.objid AND d.deptype = 'e')) AS o)";
+
+// What ALTER … OWNER TO asks of whoever is no superuser, and what has to be done to the object
+// afterwards. GRANTs are restored after the owners. $1: the JSON; $2: the privilege that SET ROLE
+// takes.
+constexpr const char* kMayGiveAwaySql = R"(
+WITH owners AS (SELECT r.oid, r.rolname, o.space, o.host
+                  FROM json_to_recordset($1::json) AS o(owner name, space name, host name)
+                  JOIN pg_roles AS r ON r.rolname = o.owner
+                 WHERE NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user))
+SELECT DISTINCT format('our role is no member of %I, which owns objects', rolname),
+       format('GRANT %I TO %I%s;', rolname, current_user,
+              CASE WHEN $2 = 'SET' THEN ' WITH INHERIT TRUE, SET TRUE' END)
+  FROM owners WHERE NOT (pg_has_role(oid, 'USAGE') AND pg_has_role(oid, $2))
+UNION ALL
+SELECT format('%I owns objects in schema %I and may not CREATE there', o.rolname, o.space),
+       format('GRANT CREATE ON SCHEMA %I TO %I;', o.space, o.rolname)
+  FROM owners AS o JOIN pg_namespace AS n ON n.nspname = o.space
+ WHERE NOT has_schema_privilege(o.oid, n.oid, 'CREATE')
+UNION ALL
+SELECT format('%I owns objects in schema %I, which will be there without its GRANTs yet',
+              o.rolname, o.space), ''
+  FROM owners AS o JOIN pg_roles AS h ON h.rolname = o.host
+ WHERE NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = o.space)
+   AND NOT pg_has_role(o.oid, h.oid, 'USAGE')
+ ORDER BY 1)";
+
+CheckAnswer CheckOwners(const CheckContext& context) {
+  const auto owners = context.blue->Exec(std::string(pipeline::kUserObjects) + kOwnersSql);
+  CheckAnswer answer;
+  if (owners.IsNull(0, 0)) return answer;
+  const bool has_set_option = context.green->server_version() >= 160000;
+  const auto rows = context.green->Exec(kMayGiveAwaySql,
+                                        {owners.String(0, 0), has_set_option ? "SET" : "MEMBER"});
+  for (int i = 0; i < rows.rows(); ++i) {
+    answer.findings.push_back({.finding = {.object = rows.String(i, 0), .fix = rows.String(i, 1)},
+                               .level = Level::kNone});
+  }
+  return answer;
+}
 
 const std::vector<Check> kBlueChecks = {
     {.id = "C1",
@@ -131,6 +197,13 @@ SELECT DISTINCT quote_ident(r.rolname),
    AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
  ORDER BY 1)",
                          .green_sql = "SELECT quote_ident(rolname) FROM pg_roles"});
+  area.checks.push_back({.id = "C11",
+                         .side = kPair,
+                         .levels = {kFatal},
+                         .title = "our role may give green's objects to their owners",
+                         .advice = "Or as a superuser; run --no-owner does without.",
+                         .code = CheckOwners,
+                         .copy = CheckCopy::kAll});
   return area;
 }
 

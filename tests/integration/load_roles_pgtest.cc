@@ -1,0 +1,104 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/integration/check_test.h"
+
+namespace pgteal::tests {
+namespace {
+
+using testing::HasSubstr;
+
+// A load by a role that is no superuser, of objects that belong to another one.
+class LoadRoles : public PairTest {
+ protected:
+  explicit LoadRoles(Versions versions = DefaultVersions()) : PairTest(versions) {
+    for (auto* side : {&blue(), &green()}) {
+      side->Exec("CREATE ROLE \"App\"; CREATE ROLE mover LOGIN REPLICATION; ALTER DATABASE " +
+                 db_.name() + " OWNER TO mover");
+    }
+    blue().Exec(
+        "GRANT \"App\" TO mover; CREATE SCHEMA s AUTHORIZATION \"App\";"
+        "GRANT CREATE ON SCHEMA public TO \"App\"; SET ROLE \"App\";"
+        "CREATE TYPE s.mood AS ENUM ('sad', 'ok');"
+        "CREATE TABLE s.t (id serial PRIMARY KEY, m s.mood, v int UNIQUE CHECK (v > 0));"
+        "CREATE TABLE p (id int PRIMARY KEY, t int REFERENCES s.t);"
+        "CREATE INDEX ON p (t); CREATE VIEW v AS SELECT * FROM p;"
+        "INSERT INTO s.t VALUES (1, 'ok', 1); INSERT INTO p VALUES (1, 1); RESET ROLE");
+  }
+  ~LoadRoles() override {
+    for (auto* side : {&blue(), &green()}) {
+      side->Exec("ALTER DATABASE " + db_.name() +
+                 " OWNER TO postgres; REASSIGN OWNED BY mover TO postgres;"
+                 "DROP OWNED BY mover; DROP ROLE mover; DROP OWNED BY \"App\"; DROP ROLE \"App\"");
+    }
+  }
+  std::unique_ptr<PgtealProcess> AsMover(const std::vector<std::string>& args) const {
+    return db_.PgtealVia(db_.BlueInfo() + " user=mover", db_.GreenInfo() + " user=mover", args);
+  }
+};
+
+TEST_F(LoadRoles, WhatTheOwnersNeedIsFoundBeforeTheLoad) {
+  const auto ask = [this] { return ReadCheck(*AsMover({"check", "--json", "--only", "C11"})); };
+  blue().Exec("CREATE SCHEMA hall; GRANT CREATE ON SCHEMA hall TO \"App\"");
+  const bool has_options = db_.clusters().green().major() >= 16;
+  const std::string member =
+      "our role is no member of \"App\", which owns objects\nGRANT \"App\" TO mover" +
+      std::string(has_options ? " WITH INHERIT TRUE, SET TRUE" : "") + ";\n";
+  // Before version 15 everybody may.
+  const std::string create =
+      db_.clusters().green().major() < 15
+          ? ""
+          : "\"App\" owns objects in schema public and may not CREATE there\n"
+            "GRANT CREATE ON SCHEMA public TO \"App\";\n";
+  auto check = ask();
+  EXPECT_EQ(check.Outcomes("C11"), "FAIL");
+  EXPECT_THAT(check.Findings("C11"), HasSubstr(member));
+  EXPECT_THAT(check.Findings("C11"), HasSubstr(create));
+  // Of schema hall, which our role could not own.
+  EXPECT_THAT(check.Findings("C11"), HasSubstr("our role is no member of postgres"));
+  blue().Exec("DROP SCHEMA hall");
+  EXPECT_EQ(ask().Findings("C11"), create + member);
+  if (has_options) {
+    green().Exec("GRANT \"App\" TO mover WITH INHERIT TRUE, SET FALSE");
+    EXPECT_EQ(ask().Findings("C11"), create + member);
+    green().Exec("GRANT \"App\" TO mover WITH INHERIT FALSE, SET TRUE");
+    EXPECT_EQ(ask().Findings("C11"), create + member);
+  }
+  check = ask();
+  for (const auto& finding : check.report["checks"][0]["findings"]) {
+    green().Exec(finding["fix"].get<std::string>());
+  }
+  EXPECT_EQ(ask().Outcomes("C11"), "PASS");
+  const auto run = AsMover({"run", "--until-caught-up"});
+  EXPECT_EQ(run->WaitExit(), 0) << run->Log();
+  EXPECT_TRUE(db_.Equal());
+  EXPECT_EQ(green().Scalar("SELECT string_agg(DISTINCT relowner::regrole::text, ' ') FROM pg_class"
+                           " WHERE relname IN ('t', 'p', 'v')"),
+            "\"App\"");
+}
+
+// Its objects are given to it before the GRANTs of the schema are restored.
+TEST_F(LoadRoles, AnOwnerThatIsAGuestInItsSchemaStopsALoadByAModestRole) {
+  blue().Exec(
+      "CREATE ROLE landlord; GRANT landlord TO mover; CREATE SCHEMA hall AUTHORIZATION landlord;"
+      "GRANT CREATE ON SCHEMA hall TO \"App\"; CREATE TABLE hall.g (id int PRIMARY KEY);"
+      "ALTER TABLE hall.g OWNER TO \"App\"");
+  green().Exec(
+      "CREATE ROLE landlord; GRANT landlord, \"App\" TO mover;"
+      "GRANT CREATE ON SCHEMA public TO \"App\"");
+  const auto check = ReadCheck(*AsMover({"check", "--json", "--only", "C11"}));
+  EXPECT_EQ(check.Findings("C11"),
+            "\"App\" owns objects in schema hall, which will be there without its GRANTs yet\n\n");
+  EXPECT_EQ(RunCheck(db_, {"--only", "C11"}).Outcomes("C11"), "PASS") << "a superuser may";
+  EXPECT_EQ(RunCheck(db_, {"--only", "C11", "--copy", "data"}).Outcomes("C11"), "");
+  const auto run = AsMover({"run", "--until-caught-up"});
+  EXPECT_EQ(run->WaitExit(), 1);
+  EXPECT_THAT(run->Log(), HasSubstr("permission denied for schema hall"));
+  blue().Exec("DROP OWNED BY landlord CASCADE; DROP ROLE landlord");
+  green().Exec("DROP OWNED BY landlord CASCADE; DROP ROLE landlord");
+}
+
+}  // namespace
+}  // namespace pgteal::tests
