@@ -186,6 +186,23 @@ TEST_F(CheckVerb, ARoleThatMayNothingIsToldWhatItLacksAndWhatItCannotSee) {
   }
 }
 
+// README, Privileges.
+TEST_F(CheckVerb, WithTheOptionalGrantsNothingIsHidden) {
+  const auto ask = [this] {
+    return ReadCheck(*AsNobody({"check", "--json", "--only", "B15,E7,F2"}));
+  };
+  for (const auto* id : {"B15", "E7", "F2"}) {
+    EXPECT_THAT(ask().Outcomes(id), testing::StartsWith("SKIPPED")) << id;
+  }
+  blue().Exec("GRANT EXECUTE ON FUNCTION pg_ls_waldir() TO nobody");
+  ExecBoth("GRANT pg_read_all_settings, pg_read_all_stats TO nobody");
+  const auto check = ask();
+  EXPECT_EQ(check.Outcomes("B15"), "INFO") << check.Findings("B15");
+  EXPECT_EQ(check.Outcomes("E7"), "PASS") << check.Findings("E7");
+  EXPECT_THAT(check.Outcomes("F2"), testing::StartsWith("PASS")) << check.Findings("F2");
+  ExecBoth("REVOKE pg_read_all_settings, pg_read_all_stats FROM nobody");
+}
+
 // Not what is switched off, what fires for nobody but replicas, or fires in any case.
 TEST_F(CheckVerb, TriggersAndRulesThatWouldFireForRowsThatComeBackAreFound) {
   const auto ask = [this] { return ReadCheck(*AsNobody({"check", "--json", "--only", "H15"})); };
