@@ -17,6 +17,7 @@ namespace {
 
 constexpr const char* kForeignKeyViolation = "23503";
 constexpr const char* kNotPopulated = "55000";
+constexpr const char* kNotAllowed = "42501";
 
 // Says that an object is there: a relation, any object, a second primary key, an index that serves
 // a constraint already; a function, a schema.
@@ -60,7 +61,15 @@ void TargetSchema::ExecuteAll(const std::vector<Statement>& statements) {
 
 void TargetSchema::CreatePreData(const std::vector<DumpItem>& items) {
   for (const auto& item : items) {
-    Execute(green_, {.what = item.type + " " + item.name, .sql = item.settings + item.sql});
+    try {
+      Execute(green_, {.what = item.type + " " + item.name, .sql = item.settings + item.sql});
+    } catch (const pg::ServerError& error) {
+      // Before version 15 it belonged to the first superuser, who is no owner that a role could be
+      // a member of; since then it is the database owner's.
+      const bool is_public = item.type == "SCHEMA" && item.name == "public";
+      if (!is_public || error.sqlstate() != kNotAllowed) throw;
+      spdlog::warn("not copied: the owner of schema public ({})", error.what());
+    }
   }
 }
 

@@ -100,5 +100,21 @@ TEST_F(LoadRoles, AnOwnerThatIsAGuestInItsSchemaStopsALoadByAModestRole) {
   green().Exec("DROP OWNED BY landlord CASCADE; DROP ROLE landlord");
 }
 
+// Where public belongs to the first superuser.
+class LoadRolesFrom14 : public LoadRoles {
+ protected:
+  LoadRolesFrom14() : LoadRoles({14, 17}) {}
+};
+
+TEST_F(LoadRolesFrom14, SchemaPublicStaysWithTheDatabasesOwner) {
+  green().Exec("GRANT \"App\" TO mover; GRANT CREATE ON SCHEMA public TO \"App\"");
+  const auto run = AsMover({"run", "--until-caught-up"});
+  EXPECT_EQ(run->WaitExit(), 0) << run->Log();
+  EXPECT_THAT(run->Log(), HasSubstr("not copied: the owner of schema public"));
+  EXPECT_TRUE(db_.Equal());
+  EXPECT_EQ(green().Scalar("SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'public'"),
+            "pg_database_owner");
+}
+
 }  // namespace
 }  // namespace pgteal::tests
