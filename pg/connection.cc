@@ -9,6 +9,9 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <future>
+#include <memory>
+#include <thread>
 
 #include "pg/error.h"
 
@@ -19,6 +22,8 @@ using std::chrono::milliseconds;
 
 // How long one connection attempt may take when connect_timeout does not say.
 constexpr int kConnectTimeoutSeconds = 15;
+// A living server takes a cancel request within this time.
+constexpr milliseconds kCancelPatience{1000};
 // The first with this setting.
 constexpr int kTransactionTimeoutVersion = 170000;
 
@@ -112,6 +117,20 @@ bool IsSetting(std::string_view value, std::string_view wanted) {
 }
 
 void DropNotice(void*, const PGresult*) {}
+
+// libpq waits until the server has closed the request's own connection, which one that is frozen or
+// out of reach never does. The request outlives us then, on its thread.
+void SendCancel(PGcancel* request) {
+  const std::shared_ptr<PGcancel> cancel(request, &PQfreeCancel);
+  std::promise<void> sent;
+  const auto is_sent = sent.get_future();
+  std::thread([cancel, sent = std::move(sent)]() mutable {
+    std::array<char, 256> message{};
+    PQcancel(cancel.get(), message.data(), message.size());
+    sent.set_value();
+  }).detach();
+  is_sent.wait_for(kCancelPatience);
+}
 
 }  // namespace
 
@@ -334,10 +353,10 @@ Connection::Readable Connection::WaitWith(bool reads, const Connection& other, b
 void Connection::Cancel() noexcept {
   // So that a statement that waits for a lock does not hold our locks after we are gone.
   if (!connection_ || PQtransactionStatus(get()) != PQTRANS_ACTIVE) return;
-  if (PGcancel* cancel = PQgetCancel(get())) {
-    std::array<char, 256> message{};
-    PQcancel(cancel, message.data(), message.size());
-    PQfreeCancel(cancel);
+  try {
+    if (PGcancel* request = PQgetCancel(get())) SendCancel(request);
+  } catch (const std::exception&) {
+    // No thread to be had: the server notices by itself that we are gone.
   }
 }
 

@@ -239,6 +239,7 @@ void ApplyStage::LaneFailed() noexcept {
 }
 
 void ApplyStage::Tick(bool flushes) {
+  supervisor_.Beat();
   try {
     if (flushes) FlushGreen();
     PollFlush();
@@ -246,7 +247,8 @@ void ApplyStage::Tick(bool flushes) {
     if (early_lane_) early_lane_->LookForWaiters(green_);
     writers_.Look(green_);
   } catch (const pg::Interrupted&) {
-    // A lane failed while green was asked. Its error is what ends the session.
+    // A lane failed while green was asked, or that one is frozen. The first error, or the stop, is
+    // what ends the session.
   }
 }
 

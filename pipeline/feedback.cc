@@ -1,6 +1,7 @@
 #include "pipeline/feedback.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace pgteal::pipeline {
 
@@ -19,14 +20,15 @@ void Feedback::Applied(pg::Lsn lsn) { applied_ = std::max(applied_, lsn); }
 void Feedback::Durable(pg::Lsn lsn) { durable_ = std::max(durable_, lsn); }
 
 std::optional<decoder::StandbyStatus> Feedback::Poll(Clock::time_point now) {
-  if (!reply_is_due_ && now < next_due()) return std::nullopt;
+  if (!reply_is_due_ && !asks_for_reply_ && now < next_due()) return std::nullopt;
   last_sent_ = now;
   return Final();
 }
 
 decoder::StandbyStatus Feedback::Final() {
   reply_is_due_ = false;
-  const auto status = Status();
+  auto status = Status();
+  status.reply_requested = std::exchange(asks_for_reply_, false);
   told_durable_ = status.flush_lsn;
   told_applied_ = status.apply_lsn;
   return status;

@@ -30,6 +30,8 @@ class Feedback {
   void Applied(pg::Lsn lsn);
   void Durable(pg::Lsn lsn);
   void ReplyRequested() { reply_is_due_ = true; }
+  // The next status, due at once, asks blue for a reply.
+  void AskForReply() { asks_for_reply_ = true; }
 
   // A status to send now, if one is due.
   std::optional<decoder::StandbyStatus> Poll(Clock::time_point now);
@@ -47,6 +49,7 @@ class Feedback {
   pg::Lsn durable_;
   pg::Lsn told_durable_;
   pg::Lsn told_applied_;
+  bool asks_for_reply_ = false;
   bool reply_is_due_ = true;  // the first status tells blue where we begin
   Clock::time_point last_sent_{};
 };

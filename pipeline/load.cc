@@ -53,16 +53,13 @@ Load::End Load::Run(const std::atomic<bool>& stop, const Watch& watch) {
     is_finished_.store(true);
     supervisor_.wake().Ring();
   });
-  LoadWatch over(deployment_);
-  bool is_stopped = false;
+  const StuckWatch stuck(stop, supervisor_);
+  LoadWatch over(deployment_, supervisor_.interrupt());
   while (!is_finished_.load() && !supervisor_.has_failed()) {
     supervisor_.wake().Wait(Clock::now() + kTick);
     watch(progress_);
     over.Look(progress_);
-    if (stop.load(std::memory_order_acquire) && !is_stopped) {
-      is_stopped = true;
-      supervisor_.interrupt().Raise();
-    }
+    if (stop.load(std::memory_order_acquire)) supervisor_.interrupt().Raise();
   }
   if (supervisor_.has_failed()) supervisor_.interrupt().Raise();
   conductor_ = {};

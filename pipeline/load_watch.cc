@@ -30,8 +30,11 @@ std::string Hours(double seconds_left) {
 
 }  // namespace
 
-LoadWatch::LoadWatch(const Deployment& deployment)
-    : deployment_(deployment), writers_(deployment.name), next_look_(Clock::now() + kInterval) {}
+LoadWatch::LoadWatch(const Deployment& deployment, const pg::Interrupt& interrupt)
+    : deployment_(deployment),
+      interrupt_(interrupt),
+      writers_(deployment.name),
+      next_look_(Clock::now() + kInterval) {}
 
 void LoadWatch::Look(LoadProgress& progress) {
   const auto now = Clock::now();
@@ -39,7 +42,7 @@ void LoadWatch::Look(LoadProgress& progress) {
   next_look_ = now + kInterval;
   const LoadPhase phase = progress.phase();  // before the servers are asked
   try {
-    const auto session = SessionOptionsFor("watch", deployment_.name, nullptr);
+    const auto session = SessionOptionsFor("watch", deployment_.name, &interrupt_);
     if (!blue_) blue_ = std::make_unique<pg::Connection>(deployment_.source, session);
     if (!green_) green_ = std::make_unique<pg::Connection>(deployment_.target, session);
     RequireSlot(phase);

@@ -17,7 +17,8 @@ namespace pgteal::pipeline {
 // ends a load only when its slot is gone. Main thread.
 class LoadWatch {
  public:
-  explicit LoadWatch(const Deployment& deployment);
+  // `interrupt` ends its waits; borrowed.
+  LoadWatch(const Deployment& deployment, const pg::Interrupt& interrupt);
 
   // Also adds to `progress` what green says about its index builds. Throws Refused once blue has
   // given up the slot: nothing could be streamed after the load.
@@ -31,6 +32,7 @@ class LoadWatch {
   void LookAtBuilds(LoadProgress& progress);
 
   const Deployment& deployment_;
+  const pg::Interrupt& interrupt_;
   std::unique_ptr<pg::Connection> blue_;
   std::unique_ptr<pg::Connection> green_;
   WriterWatch writers_;

@@ -57,6 +57,7 @@ struct StreamOptions {
   size_t ring_bytes_max = 16 << 20;
   BatcherOptions batcher;
   FeedbackOptions feedback;
+  std::chrono::milliseconds receive_timeout{60'000};  // as in ReceiverOptions
   // After a stop request the batches in hand get so long to commit.
   std::chrono::milliseconds stop_grace{10'000};
   // Back-off between attempts to reconnect.

@@ -36,6 +36,7 @@ Receiver::Receiver(const ReceiverOptions& options, pg::ReplicationConnection& st
       feedback_(options.feedback, options.resume_lsn),
       passed_on_(options.resume_lsn),
       pace_(options.pace, stream),
+      silence_(options.receive_timeout),
       read_ahead_(std::move(read_ahead)),
       is_streaming_(!read_ahead_) {}
 
@@ -59,6 +60,7 @@ void Receiver::Run() {
   }
   while (!is_stopping_.load(std::memory_order_acquire)) {
     const Step step = ReadSome();
+    if (step == Step::kIdle) CheckSilence();
     const auto now = Clock::now();
     AdvanceIdle(now);
     CheckDone();
@@ -138,6 +140,7 @@ Receiver::Step Receiver::ReadSome() {
 }
 
 void Receiver::OnFrame(std::string_view payload) {
+  silence_.End();
   pace_.Count(payload.size());
   progress_.counters.received_bytes.fetch_add(payload.size(), std::memory_order_relaxed);
   const auto frame = decoder::ReadStreamFrame(payload);
@@ -232,6 +235,16 @@ void Receiver::CheckDone() {
   if (!is_done_.exchange(true, std::memory_order_acq_rel)) news_.Ring();
 }
 
+// An idle blue sends nothing by itself for half of its wal_sender_timeout, or for ever.
+void Receiver::CheckSilence() {
+  if (silence_.IsTooLong()) {
+    throw pg::ConnectionLost(
+        fmt::format("blue has not answered for {} s",
+                    std::chrono::ceil<std::chrono::seconds>(options_.receive_timeout).count()));
+  }
+  if (silence_.IsTimeToAsk()) feedback_.AskForReply();
+}
+
 void Receiver::SendStatus(Clock::time_point now) {
   if (!is_streaming()) return;
   feedback_.Applied(progress_.applied());
@@ -256,8 +269,11 @@ void Receiver::Wait(Step step) {
     wake_.Wait(deadline);
     return;
   }
+  const auto begin = Clock::now();
   pace_.Wait(deadline, wake_.fd(), assembler_.in_transaction());
   wake_.Clear();
+  // What ended it sooner may be a part of a message.
+  if (Clock::now() >= deadline && deadline > begin) silence_.Add(deadline - begin);
 }
 
 }  // namespace pgteal::pipeline

@@ -13,6 +13,7 @@
 #include "pipeline/progress.h"
 #include "pipeline/read_ahead.h"
 #include "pipeline/ring.h"
+#include "pipeline/silence.h"
 #include "pipeline/stream_pace.h"
 
 namespace pgteal::pipeline {
@@ -24,6 +25,9 @@ struct ReceiverOptions {
   FeedbackOptions feedback;
   // An idle stream's position is persisted on green this often, so that blue can drop its WAL.
   std::chrono::milliseconds idle_advance_interval{1000};
+  // Blue counts as frozen when nothing has come from it for so long; at half of it, it is asked for
+  // a reply. Zero: never.
+  std::chrono::milliseconds receive_timeout{60'000};
   StreamPaceOptions pace = {};
 };
 
@@ -74,6 +78,7 @@ class Receiver {
   void OnTransaction(std::unique_ptr<decoder::Transaction> transaction);
   bool HandOver();
   void CheckDone();
+  void CheckSilence();
   void AdvanceIdle(Clock::time_point now);
   void SendStatus(Clock::time_point now);
   void WakeBatcher();
@@ -93,6 +98,7 @@ class Receiver {
   Clock::time_point last_advance_{};
   bool has_pushed_ = false;  // since the batcher was woken
   StreamPace<> pace_;
+  Silence silence_;
   // Not null while the stream has not begun.
   const std::unique_ptr<ReadAhead> read_ahead_;
   std::atomic<bool> is_streaming_;

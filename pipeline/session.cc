@@ -57,6 +57,7 @@ pg::SessionOptions Session::SessionOptions(const std::string& part) {
 }
 
 Session::End Session::Run(const std::atomic<bool>& stop, const Watch& watch) {
+  const StuckWatch stuck(stop, supervisor_);
   Connect();
   const pg::Lsn progress_lsn = CheckSource();
   // Before the stream: DDL behind its start is news.
@@ -238,7 +239,8 @@ void Session::StartThreads() {
       std::make_unique<Receiver>(ReceiverOptions{.resume_lsn = resume_lsn,
                                                  .until_lsn = state_.until_lsn,
                                                  .stream = stream_options_,
-                                                 .feedback = options_.feedback},
+                                                 .feedback = options_.feedback,
+                                                 .receive_timeout = options_.receive_timeout},
                                  *stream_, *assembler_, apply_->ring(), apply_->progress(),
                                  wake_receiver_, supervisor_.wake(), std::move(read_ahead_));
   apply_->Start(receiver_->is_behind());
@@ -254,7 +256,8 @@ void Session::LookAround() {
     requests_->Tick();
     turn_watch_.Tick(*blue_, apply_->green());
   } catch (const pg::Interrupted&) {
-    // A lane failed while a server was asked. Its error is what ends the session.
+    // A lane failed while a server was asked, or that one is frozen. The first error, or the stop,
+    // is what ends the session.
   }
 }
 

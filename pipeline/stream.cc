@@ -40,6 +40,8 @@ Session::End Stream::Run(const std::atomic<bool>& stop, const Session::Watch& wa
     try {
       Session session(deployment_, options_, spool_, state_);
       return session.Run(stop, watch_progress);
+    } catch (const pg::Interrupted&) {
+      if (!stop.load(std::memory_order_acquire)) throw;
     } catch (...) {
       if (Judge(was_streaming) == Next::kRetryNow) continue;
     }

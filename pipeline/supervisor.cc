@@ -3,6 +3,13 @@
 #include "pg/error.h"
 
 namespace pgteal::pipeline {
+namespace {
+
+// What the main thread asks takes a living server milliseconds.
+constexpr std::chrono::milliseconds kPatience{3000};
+constexpr std::chrono::milliseconds kLook{200};
+
+}  // namespace
 
 void Supervisor::KeepFailure() noexcept {
   {
@@ -21,6 +28,30 @@ void Supervisor::KeepFailure() noexcept {
 void Supervisor::RethrowFailure() {
   const std::lock_guard lock(mutex_);
   if (failure_) std::rethrow_exception(failure_);
+}
+
+StuckWatch::StuckWatch(const std::atomic<bool>& stop, Supervisor& supervisor)
+    : stop_(stop), supervisor_(supervisor), thread_([this] { Run(); }) {}
+
+StuckWatch::~StuckWatch() {
+  is_over_.store(true, std::memory_order_release);
+  wake_.Ring();
+}
+
+void StuckWatch::Run() {
+  uint64_t beats = supervisor_.beats();
+  auto seen_alive = Clock::now();
+  while (!is_over_.load(std::memory_order_acquire)) {
+    const auto now = Clock::now();
+    const bool is_to_end = stop_.load(std::memory_order_acquire) || supervisor_.has_failed();
+    const uint64_t beats_now = supervisor_.beats();
+    if (std::exchange(beats, beats_now) != beats_now || !is_to_end) seen_alive = now;
+    if (now - seen_alive > kPatience) {
+      supervisor_.interrupt().Raise();
+      return;
+    }
+    wake_.Wait(now + kLook);
+  }
 }
 
 }  // namespace pgteal::pipeline

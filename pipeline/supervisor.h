@@ -2,6 +2,8 @@
 #define PGTEAL_PIPELINE_SUPERVISOR_H_
 
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -42,6 +44,9 @@ class Supervisor {
   pg::Interrupt& interrupt() { return interrupt_; }
   // The main thread waits on it.
   Doorbell& wake() { return wake_; }
+  // Main thread, often: it is not waiting for a server.
+  void Beat() { beats_.fetch_add(1, std::memory_order_relaxed); }
+  uint64_t beats() const { return beats_.load(std::memory_order_relaxed); }
 
  private:
   void KeepFailure() noexcept;
@@ -51,6 +56,28 @@ class Supervisor {
   std::mutex mutex_;
   std::exception_ptr failure_;  // protected by mutex_
   std::atomic<bool> has_failed_ = false;
+  std::atomic<uint64_t> beats_ = 0;
+};
+
+// Raises the interrupt when a session is to end, because it was stopped or a thread has failed, and
+// the main thread has not beaten for a while: it waits for a server that is frozen, and could not
+// even notice. What was in hand is undone by green then. A thread of its own; `stop` and the
+// supervisor outlive it.
+class StuckWatch {
+ public:
+  StuckWatch(const std::atomic<bool>& stop, Supervisor& supervisor);
+  ~StuckWatch();
+  StuckWatch(const StuckWatch&) = delete;
+  StuckWatch& operator=(const StuckWatch&) = delete;
+
+ private:
+  void Run();
+
+  const std::atomic<bool>& stop_;
+  Supervisor& supervisor_;
+  Doorbell wake_;
+  std::atomic<bool> is_over_ = false;
+  std::jthread thread_;  // last, so that it ends first
 };
 
 }  // namespace pgteal::pipeline

@@ -220,6 +220,16 @@ void PgCluster::Kill9() {
   if (!WaitUntil(all_ended, seconds(60))) Fail("processes survive SIGKILL");
 }
 
+void PgCluster::Freeze() {
+  postmaster_->Kill(SIGSTOP);
+  for (const pid_t child : ChildrenOf(postmaster_->pid())) kill(child, SIGSTOP);
+}
+
+void PgCluster::Thaw() {
+  for (const pid_t child : ChildrenOf(postmaster_->pid())) kill(child, SIGCONT);
+  postmaster_->Kill(SIGCONT);
+}
+
 bool PgCluster::IsRunning() { return postmaster_ && postmaster_->IsRunning(); }
 
 void PgCluster::Set(const std::string& name, const std::string& value) {

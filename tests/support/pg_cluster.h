@@ -45,6 +45,10 @@ class PgCluster {
   void Restart(StopMode mode = StopMode::kFast);
   // All its processes die at once, as in a power cut.
   void Kill9();
+  // All its processes stand still, and go on: connections stay, and nobody answers. Ends with the
+  // server.
+  void Freeze();
+  void Thaw();
   bool IsRunning();
 
   // Written to the configuration; in force after Reload() or Restart(), by the setting's nature.

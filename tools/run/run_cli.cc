@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -21,6 +22,7 @@ struct RunFlags {
   std::vector<std::string> reload_tables;
   std::string start_lsn;
   std::string until_lsn;
+  int receive_timeout_seconds = 60;
 };
 
 const std::map<std::string, applier::ConflictPolicy> kPolicies = {
@@ -81,6 +83,11 @@ void AddStreamFlags(CLI::App* verb, RunFlags* flags) {
                    "off")
       ->transform(OneOf(kReadAheadModes))
       ->default_str("auto");
+  verb->add_option("--receive-timeout", flags->receive_timeout_seconds,
+                   "Seconds without a word from blue after which the session is begun anew; 0: "
+                   "never")
+      ->check(CLI::Range(0, 86'400))
+      ->capture_default_str();
   verb->add_option("--origin", stream.origin, "Tag commits on green with an origin: auto, off")
       ->transform(OneOf(kOriginModes))
       ->default_str("auto");
@@ -147,6 +154,7 @@ int RunVerb(RunFlags& flags) {
                     .name = flags.common.name};
   if (!flags.start_lsn.empty()) run.start_lsn = pg::Lsn::Parse(flags.start_lsn);
   if (!flags.until_lsn.empty()) run.stream.until_lsn = *pg::Lsn::Parse(flags.until_lsn);
+  run.stream.receive_timeout = std::chrono::seconds(flags.receive_timeout_seconds);
   run.is_terminal = isatty(STDERR_FILENO) == 1;
   const auto& stop = StopOnSignals();
   return Run(run, stop, SignalInterrupt());

@@ -32,6 +32,14 @@ TEST_F(FeedbackTest, TheFirstStatusIsDueAtOnceAndTellsWhereWeBegin) {
   EXPECT_FALSE(status.reply_requested);
 }
 
+TEST_F(FeedbackTest, AReplyIsAskedForAtOnceAndOnce) {
+  At(0);
+  feedback_.AskForReply();
+  EXPECT_TRUE(At(1).reply_requested);
+  EXPECT_FALSE(IsDueAt(2));
+  EXPECT_FALSE(At(600).reply_requested);
+}
+
 TEST_F(FeedbackTest, FlushAndApplyDoNotMoveWithWhatIsReceived) {
   feedback_.Received({900});
   const auto status = At(0);
