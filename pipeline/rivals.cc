@@ -40,24 +40,67 @@ std::vector<std::string> Taken(pg::Connection& side, const Identity& from) {
   return names;
 }
 
+// The tables that a deployment would carry, by its publication, or by what that is going to be.
+class Carried {
+ public:
+  Carried(pg::Connection& blue, const std::string& name, const BootstrapOptions& options)
+      : is_published_(pg::FindPublication(blue, name).has_value()),
+        filter_(options.include_tables, options.exclude_tables) {
+    if (is_published_) published_ = pg::PublishedTables(blue, name);
+  }
+
+  // Of a table that blue has.
+  bool Has(const std::string& schema, const std::string& name) const {
+    if (!is_published_) return filter_.Matches(schema, name);
+    return std::any_of(published_.begin(), published_.end(), [&](const pg::TableName& one) {
+      return one.schema == schema && one.name == name;
+    });
+  }
+
+ private:
+  const bool is_published_;
+  const TableFilter filter_;
+  std::vector<pg::TableName> published_;
+};
+
 // A table that both would carry; empty for none.
-std::string CommonTable(pg::Connection& blue, const std::string& other, const std::string& name,
-                        const BootstrapOptions& options) {
-  const auto theirs = pg::PublishedTables(blue, other);
-  const auto is_same = [](const pg::TableName& a, const pg::TableName& b) {
-    return a.schema == b.schema && a.name == b.name;
-  };
-  const bool is_published = pg::FindPublication(blue, name).has_value();
-  const auto ours = is_published ? pg::PublishedTables(blue, name) : std::vector<pg::TableName>{};
-  const TableFilter filter(options.include_tables, options.exclude_tables);
-  for (const auto& table : theirs) {
-    const bool is_common = is_published
-                               ? std::any_of(ours.begin(), ours.end(),
-                                             [&](const auto& one) { return is_same(one, table); })
-                               : filter.Matches(table.schema, table.name);
-    if (is_common) return pg::QuoteQualified(table.schema, table.name);
+std::string CommonTable(pg::Connection& blue, const std::string& other, const Carried& ours) {
+  for (const auto& table : pg::PublishedTables(blue, other)) {
+    if (ours.Has(table.schema, table.name)) return pg::QuoteQualified(table.schema, table.name);
   }
   return "";
+}
+
+bool HasTable(pg::Connection& side, const std::string& name) {
+  return !side.Exec("SELECT to_regclass($1)", {name}).IsNull(0, 0);
+}
+
+// PostgreSQL's own subscription on green. What it feeds is all of a partition tree: changes may be
+// sent as those of the root, and of a partition.
+constexpr const char* kSubscribedSql = R"(
+SELECT DISTINCT s.subname, n.nspname, c.relname
+  FROM pg_subscription AS s JOIN pg_subscription_rel AS r ON r.srsubid = s.oid
+ CROSS JOIN LATERAL (SELECT r.srrelid UNION SELECT relid FROM pg_partition_tree(r.srrelid)
+                     UNION SELECT relid FROM pg_partition_ancestors(r.srrelid)) AS t(relid)
+  JOIN pg_class AS c ON c.oid = t.relid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE s.subenabled
+   AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+ ORDER BY 1, 2, 3)";
+
+void RequireNoSubscription(pg::Connection& blue, pg::Connection& green, const Carried& ours) {
+  const auto rows = green.Exec(kSubscribedSql);
+  for (int i = 0; i < rows.rows(); ++i) {
+    const std::string schema = rows.String(i, 1);
+    const std::string table = pg::QuoteQualified(schema, rows.String(i, 2));
+    if (!ours.Has(schema, rows.String(i, 2)) || !HasTable(blue, table)) continue;
+    const std::string subscription = pg::QuoteIdentifier(rows.String(i, 0));
+    throw pg::Refused(
+        fmt::format("subscription {} of green feeds table {} already: changes would come twice",
+                    subscription, table),
+        fmt::format("Run ALTER SUBSCRIPTION {} DISABLE; (or drop it) on green, or leave its tables "
+                    "out with --exclude-table.",
+                    subscription));
+  }
 }
 
 }  // namespace
@@ -71,9 +114,11 @@ void RequireNoRival(pg::Connection& blue, pg::Connection& green, const std::stri
                     reversed.front()),
         "Are --source and --target swapped? If not, end that deployment with `pgteal cleanup`.");
   }
+  const Carried ours(blue, name, options);
+  RequireNoSubscription(blue, green, ours);
   for (const auto& other : Taken(green, IdentityOf(blue))) {
     if (other == name) continue;
-    const std::string table = CommonTable(blue, other, name, options);
+    const std::string table = CommonTable(blue, other, ours);
     if (table.empty()) continue;
     throw pg::Refused(
         fmt::format("green takes table {} from this blue already, by deployment {}", table, other),

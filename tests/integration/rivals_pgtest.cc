@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "tests/integration/check_test.h"
 #include "tests/integration/stream_test.h"
 
 namespace pgteal::tests {
@@ -20,6 +21,7 @@ class Rivals : public StreamTest {
     EXPECT_EQ(process->WaitExit(std::chrono::seconds(60)), 3) << process->Log();
     EXPECT_THAT(process->Log(), testing::HasSubstr(why));
   }
+  void TearDown() override { green().Failure("DROP SUBSCRIPTION IF EXISTS native"); }
   // Sending ends: none on green, the deployment's own on blue.
   void ExpectNothingMade() {
     for (const char* ends : {"pg_publication",
@@ -70,6 +72,38 @@ TEST_F(Rivals, ASecondDeploymentOfOtherTablesIsNot) {
   ASSERT_EQ(RunUntilCaughtUp(), 0) << Log();
   ASSERT_EQ(RunUntilCaughtUp({"--name", "other"}), 0) << Log();
   EXPECT_TRUE(db_.Equal());
+}
+
+TEST_F(Rivals, ASubscriptionOfGreenThatFeedsTheSameTablesIsRefused) {
+  ExecBoth(
+      "CREATE TABLE parted(id int PRIMARY KEY) PARTITION BY RANGE (id);"
+      "CREATE TABLE part PARTITION OF parted FOR VALUES FROM (0) TO (100)");
+  blue().Exec(
+      "CREATE PUBLICATION theirs FOR TABLE a, parted WITH (publish_via_partition_root = true)");
+  green().Exec("CREATE SUBSCRIPTION native CONNECTION '" + db_.BlueInfo() +
+               "' PUBLICATION theirs WITH (copy_data = false)");
+  for (const char* copy : {"none", "data"}) {
+    ExpectRefused({"run", "--copy", copy, "--until-caught-up"},
+                  "subscription \"native\" of green feeds table \"public\".\"a\" already");
+  }
+  ExpectRefused({"run", "--copy", "none", "--include-table", "public.part"},
+                "feeds table \"public\".\"part\" already");
+  ExpectNothingMade();
+  // Nobody is told to pull the ground from under it.
+  ASSERT_TRUE(
+      WaitUntil([&] { return blue().Scalar("SELECT active FROM pg_replication_slots") == "t"; },
+                std::chrono::seconds(30)));
+  const auto check = RunCheck(db_, {"--only", "F4,F5"});
+  EXPECT_EQ(check.Findings("F4"), "slot native (pgoutput, in use)\n\n");
+  EXPECT_EQ(check.Findings("F5"), "subscription native\nALTER SUBSCRIPTION native DISABLE;\n");
+  // It feeds no other table, and nothing any more.
+  const auto other =
+      db_.Pgteal({"run", "--copy", "none", "--until-caught-up", "--include-table", "public.b"});
+  EXPECT_EQ(other->WaitExit(), 0) << other->Log();
+  green().Exec("ALTER SUBSCRIPTION native DISABLE");
+  const auto same = db_.Pgteal({"run", "--copy", "none", "--until-caught-up", "--name", "second",
+                                "--include-table", "public.a"});
+  EXPECT_EQ(same->WaitExit(), 0) << same->Log();
 }
 
 }  // namespace

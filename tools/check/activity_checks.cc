@@ -78,8 +78,8 @@ SELECT format('subscription %I', subname), format('ALTER SUBSCRIPTION %I DISABLE
   FROM pg_subscription
  WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND subenabled
 UNION ALL
-SELECT format('slot %I (%s)', slot_name, plugin),
-       format('SELECT pg_drop_replication_slot(%L);', slot_name)
+SELECT format('slot %I (%s%s)', slot_name, plugin, CASE WHEN active THEN ', in use' END),
+       CASE WHEN NOT active THEN format('SELECT pg_drop_replication_slot(%L);', slot_name) END
   FROM pg_replication_slots WHERE slot_type = 'logical' AND database = current_database()
    AND NOT temporary AND slot_name <> @name@ AND NOT starts_with(slot_name, @name@ || '_')
 UNION ALL
@@ -89,10 +89,17 @@ SELECT format('schema %I of another replication tool', nspname), NULL FROM pg_na
     {.id = "F5",
      .side = kGreen,
      .levels = {kWarn, kInfo},
-     .title = "green has no replication origins of others",
+     .title = "green takes part in no other logical replication",
+     .advice = "A subscription that feeds the tables of blue would bring every change twice.",
      .sql = R"(
+SELECT format('subscription %I', subname), format('ALTER SUBSCRIPTION %I DISABLE;', subname)
+  FROM pg_subscription
+ WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND subenabled
+UNION ALL
 SELECT format('origin %L', roname), format('SELECT pg_replication_origin_drop(%L);', roname)
-  FROM pg_replication_origin WHERE NOT starts_with(roname, 'pgteal_') ORDER BY 1)"},
+  FROM pg_replication_origin WHERE NOT starts_with(roname, 'pgteal_')
+   AND NOT EXISTS (SELECT FROM pg_subscription AS s
+                    WHERE roname ~ ('^pg_' || s.oid || '(_[0-9]+)?$')) ORDER BY 1)"},
 };
 
 }  // namespace
