@@ -205,7 +205,7 @@ void CleanSide(Side& side, const std::string& name, Removed* removed) {
           fmt::format("what was remembered of {}'s fence; this opens it: {}", side.name, sql));
     }
   } else {
-    UnsetReadOnly(side.connection, name);
+    GiveUpReadOnly(side.connection, name);
     // Closed by a rollback, which made blue the one that counts.
     side.connection.Exec("BEGIN");
     OpenDatabase(side.connection, name);

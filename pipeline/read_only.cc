@@ -78,6 +78,21 @@ void UnsetReadOnly(pg::Connection& green, const std::string& deployment) {
                                      : " RESET default_transaction_read_only"));
 }
 
+void GiveUpReadOnly(pg::Connection& green, const std::string& deployment) {
+  // Whoever came after us found what we had set.
+  green.Exec(
+      "WITH first AS (SELECT DISTINCT ON (deployment) deployment, id, detail FROM pgteal.event"
+      " WHERE kind = 'read_only' ORDER BY deployment, id)"
+      " UPDATE pgteal.event AS e SET detail = own.detail FROM first AS own, first AS other"
+      " WHERE own.deployment = $1 AND other.deployment <> $1 AND other.id > own.id"
+      " AND other.detail = 'on' AND e.id = other.id",
+      {deployment});
+  const auto others =
+      green.Exec("SELECT FROM pgteal.deployment WHERE name <> $1 AND state <> 'switched' LIMIT 1",
+                 {deployment});
+  if (others.is_empty()) UnsetReadOnly(green, deployment);
+}
+
 void MakeWritable(pg::Connection& green, const std::string& deployment) {
   UnsetReadOnly(green, deployment);
   const auto left = green.Exec(

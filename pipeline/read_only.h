@@ -14,6 +14,9 @@ namespace pgteal::pipeline {
 void SetReadOnly(pg::Connection& green, const std::string& deployment);
 // Undoes it: new sessions write again.
 void UnsetReadOnly(pg::Connection& green, const std::string& deployment);
+// For a deployment that ends: the same, unless another one that green follows by needs it. That one
+// then is to put back what was there before both.
+void GiveUpReadOnly(pg::Connection& green, const std::string& deployment);
 // When green takes over: new sessions write, even if its operator had made it read-only by hand
 // before we came.
 void MakeWritable(pg::Connection& green, const std::string& deployment);

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "tests/support/cluster_pair.h"
 
@@ -136,6 +137,25 @@ TEST_F(CleanupTest, ANameThatNobodyBearsIsRefusedAndAnotherDeploymentKeepsWhatIs
 
   ASSERT_EQ(db_.Pgteal({"cleanup"})->WaitExit(), 0);
   EXPECT_EQ(blue().Scalar(kCatalog), before);
+}
+
+TEST_F(CleanupTest, GreenStaysReadOnlyForTheLastOfTwoDeployments) {
+  ExecBoth("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)");
+  const std::string before = green().Scalar(kCatalog);
+  const auto write = [this] { return Sql(db_.GreenInfo()).Failure("INSERT INTO a VALUES (1)"); };
+  const std::vector<std::string> names = {"pgteal", "second"};
+  for (const size_t first : {0, 1}) {
+    for (const auto& name : names) {
+      auto run = db_.Pgteal({"run", "--copy", "none", "--until-caught-up", "--name", name,
+                             "--include-table", name == "second" ? "b" : "a"});
+      ASSERT_EQ(run->WaitExit(), 0) << run->Log();
+    }
+    ASSERT_EQ(db_.Pgteal({"cleanup", "--name", names[first]})->WaitExit(), 0);
+    EXPECT_EQ(write(), "25006") << names[first] << " was cleaned up";
+    ASSERT_EQ(db_.Pgteal({"cleanup", "--name", names[1 - first]})->WaitExit(), 0);
+    EXPECT_EQ(green().Scalar(kCatalog), before);
+  }
+  EXPECT_EQ(write(), "");
 }
 
 TEST_F(CleanupTest, APublicationOfAllTablesIsNotInTheWay) {
