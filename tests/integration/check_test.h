@@ -36,6 +36,13 @@ struct CheckRun {
     }
     return all;
   }
+  // What it says beneath its findings.
+  std::string Advice(const std::string& id) const {
+    for (const auto& check : report["checks"]) {
+      if (check["id"] == id) return check["advice"].get<std::string>();
+    }
+    return "";
+  }
   // "D19: …" of every check with that outcome.
   std::vector<std::string> With(const std::string& outcome) const {
     std::vector<std::string> all;

@@ -63,6 +63,24 @@ TEST_F(DdlGuard, AChangeOfBlueDegradesUntilGreenHasItToo) {
   StopCleanly();
 }
 
+TEST_F(DdlGuard, WhatACheckSaysTakesEffectInASessionOnGreen) {
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  blue().Exec("CREATE INDEX t_v ON t (v)");
+  const auto check = RunCheck(db_, {"--phase", "switchover", "--only", "H9,D19"});
+  const std::string fix = "CREATE INDEX t_v ON public.t USING btree (v);";
+  EXPECT_THAT(check.Findings("D19"), HasSubstr(fix));
+  Sql session(db_.GreenInfo());
+  EXPECT_EQ(session.Failure(fix), "25006");
+  for (const char* id : {"H9", "D19"}) {
+    const std::string advice = check.Advice(id);
+    const size_t sql = advice.find("SET ");
+    ASSERT_NE(sql, std::string::npos) << id << ": " << advice;
+    EXPECT_EQ(session.Failure(advice.substr(sql)), "");
+  }
+  EXPECT_EQ(session.Failure(fix), "");
+  EXPECT_EQ(RunCheck(db_, {"--phase", "switchover", "--only", "H9,D19"}).exit_code, 0);
+}
+
 // Ten seconds lie between two looks that nothing asked for.
 TEST_F(DdlGuard, ARunThatEndsAtOnceTellsOfAChangeToo) {
   ASSERT_NO_FATAL_FAILURE(Bootstrap());

@@ -63,6 +63,11 @@ struct Check {
   std::optional<CheckCopy> copy = std::nullopt;
 };
 
+// Of checks whose fixes are pasted on a green that follows.
+constexpr const char* kGreenIsReadOnly =
+    "green is read-only by default once the deployment has begun. In the session that takes the "
+    "SQL, first: SET default_transaction_read_only = off;";
+
 struct CheckArea {
   const char* name;
   std::vector<Check> checks;

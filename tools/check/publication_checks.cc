@@ -52,11 +52,13 @@ SELECT format('%s has a %s', r.prrelid::regclass, concat_ws(' and a ',
      .side = kPair,
      .levels = {kFatal, kFatal, kFatal},
      .title = "green's schema is blue's",
+     .advice = kGreenIsReadOnly,
      .code = CheckSchema},
     {.id = "E9",
      .side = kPair,
      .levels = {kWarn, kWarn, kWarn},
      .title = "owners, privileges and settings are the same",
+     .advice = kGreenIsReadOnly,
      .code = CheckSettings},
 };
 

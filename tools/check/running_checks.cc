@@ -78,6 +78,7 @@ SELECT format('%s behind', pg_size_pretty(lag)), NULL
      .side = kPair,
      .levels = {kNone, kFatal, kFatal},
      .title = "blue's schema has not changed since the deployment began, or green has it too",
+     .advice = kGreenIsReadOnly,
      .code = CheckDrift},
     {.id = "H12",
      .side = kGreen,
