@@ -130,6 +130,20 @@ TEST_F(Frozen, AStopIsObeyedWhileGreenIs) {
   EXPECT_TRUE(db_.Equal());
 }
 
+TEST_F(Frozen, AStopIsObeyedWhileALoadWaitsForGreen) {
+  db_.green().Exec("TRUNCATE accounts, keyed, full_rows, log, two_unique, documents, scratch");
+  Sql blocker(db_.GreenInfo());
+  blocker.Exec("BEGIN; LOCK TABLE log IN SHARE MODE");
+  pgteal_ = db_.Pgteal({"run", "--copy", "data"});
+  ASSERT_TRUE(WaitUntil(
+      [&] { return db_.green().Scalar("SELECT count(*) FROM pg_locks WHERE NOT granted") != "0"; },
+      seconds(30)))
+      << pgteal_->Log();
+  const FrozenServer green(db_.clusters().green());
+  ExpectRunsFor(*pgteal_, 2000, 2500);
+  ExpectStops();
+}
+
 // At the start, and between two attempts to connect.
 TEST_F(Frozen, AStopIsObeyedWhileAConnectionIsWaitedFor) {
   ASSERT_NO_FATAL_FAILURE(Launch({"--receive-timeout", "1"}));
