@@ -270,6 +270,7 @@ void Session::LookAtSource() {
                         "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
                         " ELSE pg_current_wal_flush_lsn() END")
                     .LsnAt(0, 0);
+  receiver_->NoteAnswer();
 }
 
 void Session::LookAtSchema() {

@@ -9,7 +9,7 @@
 namespace pgteal::pipeline {
 
 // How long a server that ought to be heard has been silent. Like wal_receiver_timeout: at half of
-// the timeout it is to be asked for a reply, after the whole it counts as frozen. Only what was
+// the timeout it is to be asked for a reply, after the whole it may be frozen. Only what was
 // waited for the server counts, so that neither a held-up green nor a sleep of our own machine is
 // held against it. Pure: time comes in as an argument. One thread.
 class Silence {
@@ -23,6 +23,7 @@ class Silence {
   void End() {
     silent_ = {};
     has_asked_ = false;
+    has_told_ = false;
   }
 
   // Once a silence.
@@ -30,11 +31,14 @@ class Silence {
     return timeout_.count() > 0 && silent_ * 2 >= timeout_ && !std::exchange(has_asked_, true);
   }
   bool IsTooLong() const { return timeout_.count() > 0 && silent_ >= timeout_; }
+  // Once a silence that is too long.
+  bool IsTimeToTell() { return IsTooLong() && !std::exchange(has_told_, true); }
 
  private:
   const std::chrono::milliseconds timeout_;
   Clock::duration silent_{};
   bool has_asked_ = false;
+  bool has_told_ = false;
 };
 
 }  // namespace pgteal::pipeline

@@ -63,13 +63,20 @@ class Frozen : public FaultTest {
   std::unique_ptr<PgtealProcess> pgteal_;
 };
 
-TEST_F(Frozen, AWalsenderIsNoticedAndTheStreamGoesOnOnceItHasGone) {
-  ASSERT_NO_FATAL_FAILURE(Launch({"--receive-timeout", "2"}));
+// It may decode something large, and a session begun anew would have it do that again.
+TEST_F(Frozen, AWalsenderThatSaysNothingIsToldOfAndWaitedFor) {
+  ASSERT_NO_FATAL_FAILURE(Launch({"--receive-timeout", "1"}));
+  const pid_t pid = Walsender();
   {
-    const FrozenProcess walsender(Walsender());
-    EXPECT_TRUE(pgteal_->WaitForLog("blue has not answered for 2 s")) << pgteal_->Log();
+    const FrozenProcess walsender(pid);
+    EXPECT_TRUE(pgteal_->WaitForLog("nothing has come through slot pgteal for 1 s"))
+        << pgteal_->Log();
+    // Longer than it would take to call blue frozen.
+    ExpectRunsFor(*pgteal_, 4000, 4500);
   }
   ExpectFollows();
+  EXPECT_EQ(Walsender(), pid);
+  EXPECT_THAT(pgteal_->Log(), testing::Not(testing::HasSubstr("has not answered")));
   ExpectStops();
 }
 

@@ -34,6 +34,18 @@ TEST(Silence, BeginsAnewWithEveryWord) {
   EXPECT_FALSE(silence.IsTooLong());
 }
 
+TEST(Silence, IsToldOnceWhenItIsTooLong) {
+  Silence silence(seconds(60));
+  silence.Add(seconds(59));
+  EXPECT_FALSE(silence.IsTimeToTell());
+  silence.Add(seconds(1));
+  EXPECT_TRUE(silence.IsTimeToTell());
+  EXPECT_FALSE(silence.IsTimeToTell());
+  silence.End();
+  silence.Add(seconds(60));
+  EXPECT_TRUE(silence.IsTimeToTell());
+}
+
 TEST(Silence, IsNeverTooLongWithoutATimeout) {
   Silence silence(seconds(0));
   silence.Add(seconds(100'000));
