@@ -12,6 +12,8 @@ constexpr std::string_view kName = "-- Name: ";
 constexpr std::string_view kType = "; Type: ";
 constexpr std::string_view kSchema = "; Schema: ";
 constexpr std::string_view kOwner = "; Owner: ";
+// How the name of a schema's ACL begins.
+constexpr std::string_view kOnSchema = "SCHEMA ";
 // What pg_restore switches between entries and expects to last.
 constexpr std::array<std::string_view, 2> kLasting = {"SET default_tablespace = ",
                                                       "SET default_table_access_method = "};
@@ -54,6 +56,22 @@ void CutTail(std::string* sql, std::array<std::string, kLasting.size()>* lasting
   }
 }
 
+// The GRANTs of an ACL, without those of other grantors: as the owner's they would be further ones.
+std::string OwnersGrants(std::string_view sql) {
+  std::string grants;
+  bool is_others = false;
+  for (size_t at = 0; at < sql.size();) {
+    const std::string_view line = Line(sql, at);
+    at += line.size() + 1;
+    if (line.starts_with("SET SESSION AUTHORIZATION")) is_others = true;
+    if (line.starts_with("RESET SESSION AUTHORIZATION")) is_others = false;
+    if (!is_others && line.starts_with("GRANT ") && line.ends_with(';')) {
+      grants.append(line).push_back('\n');
+    }
+  }
+  return grants;
+}
+
 }  // namespace
 
 std::vector<DumpItem> SplitScript(std::string_view script) {
@@ -87,6 +105,25 @@ std::vector<DumpItem> SplitScript(std::string_view script) {
     at = next;
   }
   finish();
+  return items;
+}
+
+std::vector<DumpItem> WithEarlyGrants(std::vector<DumpItem> items) {
+  std::vector<DumpItem> grants;
+  for (const auto& item : items) {
+    if (item.type != "ACL" || !item.name.starts_with(kOnSchema)) continue;
+    grants.push_back(item);
+    grants.back().sql = OwnersGrants(item.sql);
+    if (grants.back().sql.empty()) grants.pop_back();
+  }
+  for (auto& grant : grants) {
+    const auto schema = std::find_if(items.begin(), items.end(), [&](const DumpItem& item) {
+      return item.type == "SCHEMA" && item.name == grant.name.substr(kOnSchema.size());
+    });
+    // One that is there already.
+    const auto place = schema == items.end() ? items.begin() : schema + 1;
+    items.insert(place, std::move(grant));
+  }
   return items;
 }
 

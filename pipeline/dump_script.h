@@ -19,6 +19,11 @@ struct DumpItem {
 // Splits the script that pg_restore writes at the headers that it puts before each entry. Pure.
 std::vector<DumpItem> SplitScript(std::string_view script);
 
+// The same items, and what the schemas' owners GRANT on them right after each schema, too: nobody
+// can be given a table in a schema without CREATE there, and pg_restore restores ACLs last. Those
+// remain where they are, and what they REVOKE comes there. Pure.
+std::vector<DumpItem> WithEarlyGrants(std::vector<DumpItem> items);
+
 }  // namespace pgteal::pipeline
 
 #endif  // PGTEAL_PIPELINE_DUMP_SCRIPT_H_

@@ -60,7 +60,7 @@ void TargetSchema::ExecuteAll(const std::vector<Statement>& statements) {
 }
 
 void TargetSchema::CreatePreData(const std::vector<DumpItem>& items) {
-  for (const auto& item : items) {
+  for (const auto& item : WithEarlyGrants(items)) {
     try {
       Execute(green_, {.what = item.type + " " + item.name, .sql = item.settings + item.sql});
     } catch (const pg::ServerError& error) {

@@ -13,8 +13,9 @@ SELECT t.name, format('ALTER ROLE %I BYPASSRLS;', current_user) FROM tables AS t
    AND NOT (SELECT rolbypassrls OR rolsuper FROM pg_roles WHERE rolname = current_user)
    AND (t.relforcerowsecurity OR NOT pg_has_role(t.relowner, 'USAGE')) ORDER BY 1)";
 
-// Whom `run --copy all` makes an owner of what, as JSON: role, schema, the schema's owner (none for
-// what lies in no schema). pg_shdepend knows nothing of the first superuser.
+// Whom `run --copy all` makes an owner of what, as JSON: role, schema, the schema's owner, and whom
+// that one lets CREATE there ('' is PUBLIC); none for what lies in no schema. pg_shdepend knows
+// nothing of the first superuser.
 constexpr const char* kOwnersSql = R"(
 , owned(classid, objid, owner, space) AS (
   SELECT 'pg_class'::regclass, oid, relowner, relnamespace FROM relations
@@ -32,7 +33,10 @@ constexpr const char* kOwnersSql = R"(
          'pg_conversion'::regclass, 'pg_statistic_ext'::regclass, 'pg_ts_dict'::regclass,
          'pg_ts_config'::regclass, 'pg_foreign_server'::regclass))
 SELECT json_agg(o) FROM (
-  SELECT DISTINCT r.rolname AS owner, s.nspname AS space, h.rolname AS host
+  SELECT DISTINCT r.rolname AS owner, s.nspname AS space, h.rolname AS host,
+         (SELECT array_agg(coalesce(g.rolname, '') ORDER BY g.rolname)
+            FROM aclexplode(s.nspacl) AS a LEFT JOIN pg_roles AS g ON g.oid = a.grantee
+           WHERE a.privilege_type = 'CREATE' AND a.grantor = s.nspowner) AS guests
     FROM owned AS o JOIN pg_roles AS r ON r.oid = o.owner LEFT JOIN schemas AS s ON s.oid = o.space
     LEFT JOIN pg_roles AS h ON h.oid = s.nspowner
    WHERE (o.space IS NULL OR s.oid IS NOT NULL)
@@ -40,11 +44,14 @@ SELECT json_agg(o) FROM (
                       AND d.objid = o.objid AND d.deptype = 'e')) AS o)";
 
 // What ALTER … OWNER TO asks of whoever is no superuser, and what has to be done to the object
-// afterwards. GRANTs are restored after the owners. $1: the JSON; $2: the privilege that SET ROLE
-// takes.
+// afterwards. What the owners of schemas GRANT on blue is restored before. $1: the JSON; $2: the
+// privilege that SET ROLE takes; $3: blue's name.
 constexpr const char* kMayGiveAwaySql = R"(
-WITH owners AS (SELECT r.oid, r.rolname, o.space, o.host
-                  FROM json_to_recordset($1::json) AS o(owner name, space name, host name)
+WITH owners AS (SELECT r.oid, r.rolname, o.space, o.host, o.guests,
+                       EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = ANY (o.guests)
+                                  AND pg_has_role(r.oid, g.oid, 'USAGE')) AS is_guest
+                  FROM json_to_recordset($1::json)
+                    AS o(owner name, space name, host name, guests name[])
                   JOIN pg_roles AS r ON r.rolname = o.owner
                  WHERE NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user))
 SELECT DISTINCT format('our role is no member of %I, which owns objects', rolname),
@@ -56,12 +63,15 @@ SELECT format('%I owns objects in schema %I and may not CREATE there', o.rolname
        format('GRANT CREATE ON SCHEMA %I TO %I;', o.space, o.rolname)
   FROM owners AS o JOIN pg_namespace AS n ON n.nspname = o.space
  WHERE NOT has_schema_privilege(o.oid, n.oid, 'CREATE')
+   AND NOT (o.is_guest AND has_schema_privilege(n.oid, 'CREATE WITH GRANT OPTION'))
 UNION ALL
-SELECT format('%I owns objects in schema %I, which will be there without its GRANTs yet',
-              o.rolname, o.space), ''
+SELECT format('%I owns objects in schema %I and may not CREATE there on %s',
+              o.rolname, o.space, $3::text),
+       format('GRANT CREATE ON SCHEMA %I TO %I; -- on %s', o.space, o.rolname, $3::text)
   FROM owners AS o JOIN pg_roles AS h ON h.rolname = o.host
  WHERE NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = o.space)
-   AND NOT pg_has_role(o.oid, h.oid, 'USAGE')
+   AND NOT (pg_has_role(o.oid, h.oid, 'USAGE') OR o.is_guest
+            OR '' = ANY (coalesce(o.guests, '{}')))
  ORDER BY 1)";
 
 CheckAnswer CheckOwners(const CheckContext& context) {
@@ -69,8 +79,9 @@ CheckAnswer CheckOwners(const CheckContext& context) {
   CheckAnswer answer;
   if (owners.IsNull(0, 0)) return answer;
   const bool has_set_option = context.green->server_version() >= 160000;
-  const auto rows = context.green->Exec(kMayGiveAwaySql,
-                                        {owners.String(0, 0), has_set_option ? "SET" : "MEMBER"});
+  const auto rows = context.green->Exec(
+      kMayGiveAwaySql,
+      {owners.String(0, 0), has_set_option ? "SET" : "MEMBER", context.options.sides.blue});
   for (int i = 0; i < rows.rows(); ++i) {
     answer.findings.push_back({.finding = {.object = rows.String(i, 0), .fix = rows.String(i, 1)},
                                .level = Level::kNone});

@@ -66,5 +66,28 @@ TEST(DumpScript, EntriesAreTakenApartAndSettingsStayInForce) {
 
 TEST(DumpScript, AnEmptyScriptHasNoEntries) { EXPECT_TRUE(SplitScript("").empty()); }
 
+TEST(DumpScript, WhatSchemasGrantComesRightAfterThem) {
+  const auto items = WithEarlyGrants({
+      {.name = "hall", .type = "SCHEMA", .schema = "-"},
+      {.name = "attic", .type = "SCHEMA", .schema = "-"},
+      {.name = "g", .type = "TABLE", .schema = "hall"},
+      {.name = "SCHEMA hall",
+       .type = "ACL",
+       .sql = "REVOKE ALL ON SCHEMA hall FROM landlord;\nGRANT ALL ON SCHEMA hall TO guest;\n"
+              "SET SESSION AUTHORIZATION guest;\nGRANT USAGE ON SCHEMA hall TO other;\n"
+              "RESET SESSION AUTHORIZATION;\nGRANT USAGE ON SCHEMA hall TO PUBLIC;"},
+      {.name = "SCHEMA public", .type = "ACL", .sql = "GRANT ALL ON SCHEMA public TO guest;"},
+      {.name = "SCHEMA attic", .type = "ACL", .sql = "REVOKE ALL ON SCHEMA attic FROM PUBLIC;"},
+      {.name = "TABLE g", .type = "ACL", .sql = "GRANT SELECT ON TABLE hall.g TO guest;"},
+  });
+  std::string names;
+  for (const auto& item : items) names += item.type + " " + item.name + ", ";
+  EXPECT_EQ(names,
+            "ACL SCHEMA public, SCHEMA hall, ACL SCHEMA hall, SCHEMA attic, TABLE g, "
+            "ACL SCHEMA hall, ACL SCHEMA public, ACL SCHEMA attic, ACL TABLE g, ");
+  EXPECT_EQ(items[2].sql,
+            "GRANT ALL ON SCHEMA hall TO guest;\nGRANT USAGE ON SCHEMA hall TO PUBLIC;\n");
+}
+
 }  // namespace
 }  // namespace pgteal::pipeline
