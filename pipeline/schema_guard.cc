@@ -10,6 +10,7 @@
 #include "pipeline/ddl_log.h"
 #include "pipeline/publication_watch.h"
 #include "pipeline/schema_drift.h"
+#include "pipeline/supervisor.h"
 #include "pipeline/turn.h"
 
 namespace pgteal::pipeline {
@@ -20,6 +21,8 @@ using std::chrono::seconds;
 constexpr seconds kInterval{10};
 // After a request: a table that is changed often is not looked at all the time.
 constexpr seconds kPause{1};
+// A comparison of many objects takes a second or two.
+constexpr seconds kLastLook{5};
 // Objects named in one event.
 constexpr size_t kNamesMax = 20;
 
@@ -85,7 +88,13 @@ void SchemaGuard::LookOnce(pg::Connection& blue, pg::Connection& green) {
 void SchemaGuard::LookLast() {
   if (mode_ == DdlGuard::kOff) return;
   Stop();
-  LookSafely();
+  // The session's own may have been interrupted already.
+  Supervisor look;
+  const std::atomic<bool> is_ending = true;
+  const StuckWatch stuck(is_ending, look, kLastLook);
+  LookSafely(look.interrupt());
+  blue_.reset();
+  green_.reset();
 }
 
 void SchemaGuard::Stop() {
@@ -106,7 +115,7 @@ void SchemaGuard::Run() {
     const bool is_asked = is_asked_.load(std::memory_order_acquire);
     if (now >= next || (is_asked && now >= earliest)) {
       is_asked_.store(false, std::memory_order_release);
-      LookSafely();
+      LookSafely(interrupt_);
       earliest = Clock::now() + kPause;
       next = Clock::now() + kInterval;
     }
@@ -114,9 +123,9 @@ void SchemaGuard::Run() {
   }
 }
 
-void SchemaGuard::LookSafely() {
+void SchemaGuard::LookSafely(const pg::Interrupt& interrupt) {
   try {
-    Connect();
+    Connect(interrupt);
     Look(*blue_, *green_);
   } catch (const pg::Error& error) {
     spdlog::debug("{}'s schema is not compared for the moment: {}", names_.blue, error.what());
@@ -125,11 +134,8 @@ void SchemaGuard::LookSafely() {
   }
 }
 
-void SchemaGuard::Connect() {
-  // The last look happens after the interrupt.
-  const bool is_last = is_stopping_.load(std::memory_order_acquire);
-  const auto session =
-      SessionOptionsFor("guard", deployment_.name, is_last ? nullptr : &interrupt_);
+void SchemaGuard::Connect(const pg::Interrupt& interrupt) {
+  const auto session = SessionOptionsFor("guard", deployment_.name, &interrupt);
   if (!blue_) blue_ = std::make_unique<pg::Connection>(deployment_.source, session);
   if (!green_) green_ = std::make_unique<pg::Connection>(deployment_.target, session);
 }

@@ -36,15 +36,15 @@ class SchemaGuard {
   // what it has met, too.
   void LookOnce(pg::Connection& blue, pg::Connection& green);
   // Ends the thread and looks once more, because something failed that a change may be the cause
-  // of.
+  // of. A server that does not answer is not waited for long.
   void LookLast();
 
  private:
   void Run();
   void Stop();
-  void LookSafely();
+  void LookSafely(const pg::Interrupt& interrupt);
   void Look(pg::Connection& blue, pg::Connection& green);
-  void Connect();
+  void Connect(const pg::Interrupt& interrupt);
   void LearnNames(pg::Connection& blue, pg::Connection& green);
   void ReportStatements(pg::Connection& blue, pg::Connection& green);
   void Report(pg::Connection& green, const std::vector<SchemaDifference>& changes);

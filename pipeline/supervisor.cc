@@ -5,8 +5,6 @@
 namespace pgteal::pipeline {
 namespace {
 
-// What the main thread asks takes a living server milliseconds.
-constexpr std::chrono::milliseconds kPatience{3000};
 constexpr std::chrono::milliseconds kLook{200};
 
 }  // namespace
@@ -30,8 +28,9 @@ void Supervisor::RethrowFailure() {
   if (failure_) std::rethrow_exception(failure_);
 }
 
-StuckWatch::StuckWatch(const std::atomic<bool>& stop, Supervisor& supervisor)
-    : stop_(stop), supervisor_(supervisor), thread_([this] { Run(); }) {}
+StuckWatch::StuckWatch(const std::atomic<bool>& stop, Supervisor& supervisor,
+                       std::chrono::milliseconds patience)
+    : stop_(stop), supervisor_(supervisor), patience_(patience), thread_([this] { Run(); }) {}
 
 StuckWatch::~StuckWatch() {
   is_over_.store(true, std::memory_order_release);
@@ -46,7 +45,7 @@ void StuckWatch::Run() {
     const bool is_to_end = stop_.load(std::memory_order_acquire) || supervisor_.has_failed();
     const uint64_t beats_now = supervisor_.beats();
     if (std::exchange(beats, beats_now) != beats_now || !is_to_end) seen_alive = now;
-    if (now - seen_alive > kPatience) {
+    if (now - seen_alive > patience_) {
       supervisor_.interrupt().Raise();
       return;
     }

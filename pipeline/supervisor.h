@@ -65,7 +65,11 @@ class Supervisor {
 // supervisor outlive it.
 class StuckWatch {
  public:
-  StuckWatch(const std::atomic<bool>& stop, Supervisor& supervisor);
+  // What the main thread asks takes a living server milliseconds.
+  static constexpr std::chrono::milliseconds kPatience{3000};
+
+  StuckWatch(const std::atomic<bool>& stop, Supervisor& supervisor,
+             std::chrono::milliseconds patience = kPatience);
   ~StuckWatch();
   StuckWatch(const StuckWatch&) = delete;
   StuckWatch& operator=(const StuckWatch&) = delete;
@@ -75,6 +79,7 @@ class StuckWatch {
 
   const std::atomic<bool>& stop_;
   Supervisor& supervisor_;
+  const std::chrono::milliseconds patience_;
   Doorbell wake_;
   std::atomic<bool> is_over_ = false;
   std::jthread thread_;  // last, so that it ends first

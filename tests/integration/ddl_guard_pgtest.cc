@@ -81,6 +81,21 @@ TEST_F(DdlGuard, WhatACheckSaysTakesEffectInASessionOnGreen) {
   EXPECT_EQ(RunCheck(db_, {"--phase", "switchover", "--only", "H9,D19"}).exit_code, 0);
 }
 
+// Whatever it is that green waits for: a lock stands for it.
+TEST_F(DdlGuard, ARunThatFailsEndsThoughItsLastLookGetsNoAnswer) {
+  const auto run = Launch();
+  ASSERT_TRUE(run->WaitForLog("streaming slot=")) << run->Log();
+  ASSERT_TRUE(WaitUntil(
+      [&] { return green().Scalar("SELECT count(*) FROM pgteal.schema_baseline") != "0"; },
+      std::chrono::seconds(30)));
+  Sql blocker(db_.GreenInfo());
+  blocker.Exec("SET default_transaction_read_only = off");
+  blocker.Exec("ALTER TABLE t ADD CONSTRAINT no CHECK (v = 'x')");
+  blocker.Exec("BEGIN; LOCK TABLE pgteal.schema_baseline");
+  Touch();
+  EXPECT_EQ(run->WaitExit(std::chrono::seconds(20)), 1) << run->Log();
+}
+
 // Ten seconds lie between two looks that nothing asked for.
 TEST_F(DdlGuard, ARunThatEndsAtOnceTellsOfAChangeToo) {
   ASSERT_NO_FATAL_FAILURE(Bootstrap());
