@@ -236,6 +236,24 @@ TEST_F(CheckVerb, TriggersAndRulesThatWouldFireForRowsThatComeBackAreFound) {
   EXPECT_EQ(RunCheck(db_, {"--only", "H15"}).Outcomes("H15"), "PASS");
 }
 
+// Its own change then finds no row.
+TEST_F(CheckVerb, ForeignKeysThatWouldActForRowsThatComeBackAreFound) {
+  blue().Exec(
+      "CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE quiet (id int PRIMARY KEY REFERENCES t);"
+      "CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY LIST (id);"
+      "CREATE TABLE part_1 PARTITION OF parts FOR VALUES IN (1);"
+      "CREATE TABLE child (id int PRIMARY KEY, t int CONSTRAINT gone REFERENCES t"
+      " ON DELETE CASCADE, p int CONSTRAINT moved REFERENCES parts ON UPDATE SET NULL)"
+      " PARTITION BY LIST (id); CREATE TABLE child_1 PARTITION OF child FOR VALUES IN (1);"
+      "CREATE UNLOGGED TABLE own (id int PRIMARY KEY, t int REFERENCES own ON DELETE CASCADE)");
+  for (const std::string phase : {"before", "switchover"}) {
+    const auto check = ReadCheck(*AsNobody({"check", "--json", "--only", "H15", "--phase", phase}));
+    EXPECT_EQ(check.Outcomes("H15"), "WARN") << phase;
+    EXPECT_EQ(check.Findings("H15"),
+              "public.child: foreign key gone, foreign key moved\nALTER ROLE nobody SUPERUSER;\n");
+  }
+}
+
 TEST_F(CheckVerb, AnIdThatNoCheckHasIsRefused) {
   const std::vector<std::vector<std::string>> refused = {{"check", "--only", "XX9"},
                                                          {"check", "--only", "B1,XX9"},

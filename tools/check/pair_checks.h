@@ -20,7 +20,7 @@ CheckAnswer CheckUnpublished(const CheckContext& context);
 CheckAnswer CheckFence(const CheckContext& context);
 // Roles that write on blue and could not on green once it is open.
 CheckAnswer CheckReadOnlyRoles(const CheckContext& context);
-// H15. What blue's own triggers and rules would make of the rows that come back.
+// H15. What blue's own triggers, rules and foreign keys would make of the rows that come back.
 CheckAnswer CheckSilentWayBack(const CheckContext& context);
 // D19: what must be equal before production moves. E9: what an operator should look at.
 CheckAnswer CheckSchema(const CheckContext& context);

@@ -126,7 +126,8 @@ SELECT r.name, format('ANALYZE %s;', r.name) FROM relations AS r
      .side = kBlue,
      .levels = {kWarn, kWarn, kFatal},
      .title = "blue's triggers and rules stay silent when green's rows come back",
-     .advice = "They would fire once more for every row, and blue would differ from green.",
+     .advice = "They would fire once more for every row, and blue would differ from green. What a "
+               "foreign key has deleted or moved already stops the stream when it comes back.",
      .code = CheckSilentWayBack},
     {.id = "H13",
      .side = kPair,
