@@ -104,6 +104,24 @@ TEST_F(GuardrailTest, ARoleWithoutTheRightToCloseOthersIsRefusedUnlessTheyAreLef
   db_.blue().Exec("DROP OWNED BY modest; DROP ROLE modest");
 }
 
+// Whose tables on green then are open to everybody.
+TEST_F(TurnTest, AnotherDeploymentThatNeedsAReadOnlyGreenIsNamed) {
+  db_.ExecBoth("CREATE TABLE other (id int PRIMARY KEY)");
+  run_ = db_.Pgteal({"run", "--copy", "none", "--include-table", "ledger"});
+  ASSERT_TRUE(run_->WaitForLog("streaming slot=")) << run_->Log();
+  const std::string warning = "deployment second streams into ";
+  EXPECT_EQ(Turn({"--dry-run"}), 0) << Log();
+  EXPECT_THAT(Log(), testing::Not(testing::HasSubstr(warning)));
+  ASSERT_EQ(Pgteal({"run", "--copy", "none", "--until-caught-up", "--name", "second",
+                    "--include-table", "other"}),
+            0)
+      << Log();
+  // As of two blues.
+  ASSERT_EQ(Turn({"--json", "--skip-check", "F4"}), 0) << Log();
+  EXPECT_THAT(nlohmann::json::parse(tool_->Stdout())["warnings"].dump(),
+              testing::HasSubstr(warning));
+}
+
 TEST_F(GuardrailTest, ARoleThatCouldNotWriteOnGreenIsInTheWay) {
   const std::string here = "ALTER ROLE reader IN DATABASE " + db_.name();
   const std::string read_only = " SET default_transaction_read_only = on";

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "applier/schema.h"
 #include "pg/catalog.h"
 #include "pg/error.h"
 #include "pg/quote.h"
@@ -95,6 +96,22 @@ void CheckFence(pg::Connection& from, pg::Connection& to, const pipeline::FenceO
   }
 }
 
+// The side that is opened is so as a whole.
+void AddOtherDeployments(pg::Connection& to, const std::string& deployment,
+                         std::vector<std::string>* concerns) {
+  if (!applier::HasSchema(to)) return;
+  const auto others = to.Exec(
+      "SELECT name, current_database() FROM pgteal.deployment"
+      " WHERE name <> $1 AND state <> 'switched' ORDER BY 1",
+      {deployment});
+  for (int i = 0; i < others.rows(); ++i) {
+    concerns->push_back(
+        fmt::format("deployment {} streams into {}, too: when database {} is opened, its tables "
+                    "can be written by everybody who may, before it is switched over",
+                    others.Text(i, 0), to.description(), others.Text(i, 1)));
+  }
+}
+
 // Relations of the user's, by a condition on pg_class; a long list is cut.
 std::string NamesOf(pg::Connection& side, const std::string& condition) {
   constexpr int kNamesMax = 20;
@@ -132,8 +149,9 @@ Objections FindObjections(pg::Connection& from, pg::Connection& to,
 }
 
 std::vector<std::string> FindConcerns(pg::Connection& from, pg::Connection& to,
-                                      const pipeline::FenceOptions&) {
+                                      const pipeline::FenceOptions& fence) {
   std::vector<std::string> concerns;
+  AddOtherDeployments(to, fence.deployment, &concerns);
   const auto same_role = from.Exec(
       "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
       " AND usename = current_user AND backend_type = 'client backend'"
