@@ -24,6 +24,11 @@ using std::chrono::milliseconds;
 constexpr int kConnectTimeoutSeconds = 15;
 // A living server takes a cancel request within this time.
 constexpr milliseconds kCancelPatience{1000};
+// What PgBouncer, which translates nothing, says of settings that it could not keep for a session.
+// libpq knows no SQLSTATE of a connection that failed.
+constexpr std::string_view kPoolerRefuses = "unsupported startup parameter";
+constexpr const char* kConnectDirectly =
+    "Connect to the server directly: connection poolers change session settings.";
 // The first with this setting.
 constexpr int kTransactionTimeoutVersion = 170000;
 
@@ -158,8 +163,10 @@ void Connection::Connect(const ConnInfo& info) {
   auto state = PGRES_POLLING_WRITING;
   while (state != PGRES_POLLING_OK) {
     if (state == PGRES_POLLING_FAILED || PQstatus(get()) == CONNECTION_BAD) {
-      throw ConnectionLost(
-          fmt::format("cannot connect to {}: {}", description_, FirstLine(PQerrorMessage(get()))));
+      const std::string why = FirstLine(PQerrorMessage(get()));
+      const std::string what = fmt::format("cannot connect to {}: {}", description_, why);
+      if (why.find(kPoolerRefuses) != why.npos) throw Refused(what, kConnectDirectly);
+      throw ConnectionLost(what);
     }
     if (Wait(state == PGRES_POLLING_WRITING, deadline) == Ready::kTimeout) {
       throw ConnectionLost(fmt::format("cannot connect to {}: no answer in time", description_));
@@ -194,7 +201,7 @@ void Connection::SetUpSession(const ConnInfo& info, SessionOptions options) {
     if (IsSetting(settings.Text(0, static_cast<int>(i)), wanted)) continue;
     throw Refused(
         fmt::format("{} does not take the setting {} in the startup packet", description_, name),
-        "Connect to the server directly: connection poolers change session settings.");
+        kConnectDirectly);
   }
 }
 

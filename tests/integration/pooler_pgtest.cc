@@ -48,7 +48,7 @@ class PoolerTest : public TurnTest {
         << " pool_size=6\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = " << port_
         << "\nunix_socket_dir =\nauth_type = trust\nauth_file = " << users
         << "\nadmin_users = admin\npool_mode = transaction\n"
-        << "logfile = " << (folder_ / "log").string()
+        << more_ini_ << "logfile = " << (folder_ / "log").string()
         << "\npidfile = " << (folder_ / "pid").string() << "\n";
     ini.close();
     for (const auto& file : {Ini(), users}) {
@@ -96,6 +96,7 @@ class PoolerTest : public TurnTest {
 
   TempFolder folder_{"pgteal-pooler", ServerUser()};
   int port_ = 0;
+  std::string more_ini_;
   std::unique_ptr<Process> pooler_;
 };
 
@@ -194,6 +195,29 @@ TEST_F(PoolerTest, AHookCanPointTheEntryAtTheSideThatIsOpenAlsoAfterAKilledTool)
       3)
       << Log();
   EXPECT_EQ(answering(), std::to_string(db_.clusters().blue().port()));
+}
+
+// Settings, locks and the backend change with every transaction there.
+TEST_F(PoolerTest, AStreamDoesNotBeginThroughIt) {
+  const std::string objects =
+      "SELECT (SELECT count(*) FROM pg_publication) + (SELECT count(*) FROM"
+      " pg_replication_slots) + (SELECT count(*) FROM pg_namespace)";
+  const auto before = std::make_pair(db_.blue().Scalar(objects), db_.green().Scalar(objects));
+  const std::string pooled = Via() + " user=shop dbname=" + db_.name();
+  const auto expect_refused = [&](const std::string& source, const std::string& target) {
+    tool_ = db_.PgtealVia(source, target, {"run", "--copy", "none", "--name", "pooled"});
+    EXPECT_EQ(tool_->WaitExit(seconds(10)), 3) << Log();
+    EXPECT_THAT(Log(), testing::HasSubstr("Connect to the server directly"));
+  };
+  expect_refused(pooled, "");
+  expect_refused("", pooled);
+  // It then drops them without a word.
+  more_ini_ = "ignore_startup_parameters = options\n";
+  ASSERT_NO_FATAL_FAILURE(StartPooler());
+  const std::string silent = Via() + " user=shop dbname=" + db_.name();
+  expect_refused(silent, "");
+  expect_refused("", silent);
+  EXPECT_EQ(std::make_pair(db_.blue().Scalar(objects), db_.green().Scalar(objects)), before);
 }
 
 TEST_F(PoolerTest, AWrongConsoleOrEntryIsFoundBeforeAnythingIsClosed) {
