@@ -110,7 +110,7 @@ TEST_F(ModestRole, AWayBackThatWouldFireTriggersIsRefusedInBothDirections) {
     EXPECT_EQ(check.Outcomes("H15"), "FAIL");
     EXPECT_EQ(check.Findings("H15"), "public.ledger: trigger audit\n" + fix + "\n");
     EXPECT_EQ(TurnAsMover({verb}), 3) << Log();
-    EXPECT_THAT(Log(), HasSubstr("H15 " + from + "'s triggers and rules stay silent"));
+    EXPECT_THAT(Log(), HasSubstr("H15 " + from + "'s triggers, rules and foreign keys stay"));
     EXPECT_EQ(TurnAsMover({verb, "--dry-run", "--no-way-back"}), 0) << Log();
     side.Exec(fix);
     ASSERT_EQ(TurnAsMover({verb}), 0) << Log() << run_->Log();

@@ -64,25 +64,25 @@ constexpr const char* kNoisySql = R"(
                       AND p.schemaname = t.nspname AND p.tablename = t.relname))),
 members AS (SELECT oid FROM published
             UNION SELECT m.relid FROM published AS p, pg_partition_tree(p.oid) AS m)
-SELECT n.name, string_agg(n.what, ', ' ORDER BY n.what), n.is_key FROM (
-  SELECT DISTINCT r.name, format('trigger %I', g.tgname) AS what, false AS is_key
+SELECT n.name, string_agg(n.what, ', ' ORDER BY n.what) FROM (
+  SELECT DISTINCT r.name, format('trigger %I', g.tgname) AS what
     FROM pg_trigger AS g JOIN members AS m ON m.oid = g.tgrelid
     JOIN relations AS r ON r.oid = CASE WHEN g.tgparentid = 0 THEN g.tgrelid
                                         ELSE pg_partition_root(g.tgrelid) END
    WHERE NOT g.tgisinternal AND g.tgenabled = 'O'
   UNION ALL
-  SELECT p.name, format('rule %I', w.rulename), false
+  SELECT p.name, format('rule %I', w.rulename)
     FROM pg_rewrite AS w JOIN published AS p ON p.oid = w.ev_class
    WHERE w.ev_enabled = 'O'
   UNION ALL
-  SELECT r.name, format('foreign key %I', c.conname), true
+  SELECT r.name, format('foreign key %I', c.conname)
     FROM pg_constraint AS c JOIN relations AS r ON r.oid = c.conrelid
    WHERE c.contype = 'f' AND c.conparentid = 0
      AND coalesce(to_jsonb(c)->>'conenforced', 'true') = 'true'
      AND (c.confdeltype IN ('c', 'n', 'd') OR c.confupdtype IN ('c', 'n', 'd'))
      AND EXISTS (SELECT FROM members AS m WHERE m.oid = c.confrelid
                      OR m.oid IN (SELECT relid FROM pg_partition_tree(c.confrelid)))
- ) AS n GROUP BY n.name, n.is_key ORDER BY n.name, n.is_key)";
+ ) AS n GROUP BY n.name ORDER BY n.name)";
 
 }  // namespace
 
@@ -235,12 +235,10 @@ CheckAnswer CheckSilentWayBack(const CheckContext& context) {
   }
   CheckAnswer answer;
   for (int i = 0; i < noisy.rows(); ++i) {
-    // Blue does not differ by a foreign key's doing: the stream stops.
-    const bool is_key = noisy.Bool(i, 2);
     answer.findings.push_back(
         {.finding = {.object = fmt::format("{}: {}", noisy.Text(i, 0), noisy.Text(i, 1)),
                      .fix = fix},
-         .level = is_key ? Level::kWarn : Level::kNone});
+         .level = Level::kNone});
   }
   return answer;
 }

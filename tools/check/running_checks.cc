@@ -125,9 +125,9 @@ SELECT r.name, format('ANALYZE %s;', r.name) FROM relations AS r
     {.id = "H15",
      .side = kBlue,
      .levels = {kWarn, kWarn, kFatal},
-     .title = "blue's triggers and rules stay silent when green's rows come back",
-     .advice = "They would fire once more for every row, and blue would differ from green. What a "
-               "foreign key has deleted or moved already stops the stream when it comes back.",
+     .title = "blue's triggers, rules and foreign keys stay silent when green's rows come back",
+     .advice = "They would act once more for every row, and blue would differ from green, or the "
+               "stream stop at a row that a foreign key has deleted already.",
      .code = CheckSilentWayBack},
     {.id = "H13",
      .side = kPair,
