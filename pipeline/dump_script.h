@@ -11,9 +11,9 @@ namespace pgteal::pipeline {
 struct DumpItem {
   std::string name;  // "orders_day_idx"; of a constraint "orders orders_pkey"
   std::string type;  // TABLE, INDEX, CONSTRAINT, FK CONSTRAINT, TRIGGER …
-  std::string schema;
-  std::string settings;  // SET statements that it needs
-  std::string sql;       // complete statements, for a session with an empty search_path
+  std::string schema = {};
+  std::string settings = {};  // SET statements that it needs
+  std::string sql = {};       // complete statements, for a session with an empty search_path
 };
 
 // Splits the script that pg_restore writes at the headers that it puts before each entry. Pure.
