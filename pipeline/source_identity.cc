@@ -2,9 +2,23 @@
 
 #include <fmt/format.h>
 
+#include <string>
+
 #include "pg/error.h"
 
 namespace pgteal::pipeline {
+
+namespace {
+
+// What keeps the next slot, by pg_replication_slots.invalidation_reason.
+const char* RemedyFor(const std::string& reason) {
+  if (reason == "idle_timeout") return "Raise idle_replication_slot_timeout on blue";
+  if (reason == "rows_removed") return "Set hot_standby_feedback = on on blue, a standby";
+  if (reason == "wal_level_insufficient") return "Set wal_level = logical on blue's primary";
+  return "Raise max_slot_wal_keep_size on blue";
+}
+
+}  // namespace
 
 void RequireKnownSource(pg::Connection& green, const std::string& deployment,
                         const pg::SystemIdentity& identity) {
@@ -35,10 +49,11 @@ void RequireKnownSource(pg::Connection& green, const std::string& deployment,
 
 void RequireKeptSlot(const pg::Slot& slot) {
   if (slot.wal_status != "lost" && slot.invalidation_reason.empty()) return;
-  throw pg::Refused(
-      fmt::format("slot {} was invalidated by blue ({}): WAL that green needs is gone", slot.name,
-                  slot.invalidation_reason.empty() ? "wal_removed" : slot.invalidation_reason),
-      "Raise max_slot_wal_keep_size on blue, run `pgteal cleanup` and begin anew.");
+  const std::string reason =
+      slot.invalidation_reason.empty() ? "wal_removed" : slot.invalidation_reason;
+  throw pg::Refused(fmt::format("slot {} was invalidated by blue ({}): what green needs is gone",
+                                slot.name, reason),
+                    fmt::format("{}, run `pgteal cleanup` and begin anew.", RemedyFor(reason)));
 }
 
 }  // namespace pgteal::pipeline

@@ -96,5 +96,49 @@ TEST_F(LoadWatch, ASlotThatSomebodyDropsEndsTheLoad) {
   EXPECT_THAT(run->Log(), HasSubstr("slot pgteal has been dropped on blue"));
 }
 
+// What every verb says of a slot that blue has given up, and that nobody makes another one.
+void ExpectSlotIsToldLost(DatabasePair& db, const std::string& reason, const std::string& setting) {
+  const auto run = db.Pgteal({"run", "--copy", "none"});
+  EXPECT_EQ(run->WaitExit(), 3);
+  EXPECT_THAT(run->Log(), HasSubstr("slot pgteal was invalidated by blue (" + reason + ")"));
+  EXPECT_THAT(run->Log(), HasSubstr(setting + " on blue, run `pgteal cleanup` and begin anew"));
+  const auto status = db.Pgteal({"status"});
+  EXPECT_EQ(status->WaitExit(), 0) << status->Log();
+  EXPECT_THAT(status->Stdout(), HasSubstr("idle, WAL lost"));
+  const auto check = db.Pgteal({"check", "--only", "H1"});
+  EXPECT_EQ(check->WaitExit(), 3) << check->Log();
+  EXPECT_THAT(check->Stdout(), HasSubstr("slot pgteal is lost: "));
+  EXPECT_THAT(check->Stdout(), HasSubstr("pgteal cleanup, and begin anew"));
+  EXPECT_EQ(db.blue().Scalar("SELECT wal_status FROM pg_replication_slots"), "lost");
+}
+
+// It reads, and cannot say that anything is durable.
+TEST_F(LoadWatch, AStreamThatLosesItsSlotEndsForGood) {
+  db_.blue().Exec("TRUNCATE t");
+  const auto run = db_.Pgteal({"run", "--copy", "none"});
+  ASSERT_TRUE(run->WaitForLog("streaming slot="));
+  holder_.Exec("LOCK TABLE t IN ACCESS EXCLUSIVE MODE");
+  db_.blue().Exec("INSERT INTO t VALUES (1)");
+  LoseSlot();
+  holder_.Exec("ROLLBACK");
+  EXPECT_EQ(run->WaitExit(), 3);
+  EXPECT_THAT(run->Log(), HasSubstr("slot pgteal was invalidated by blue (wal_removed)"));
+  ExpectSlotIsToldLost(db_, "wal_removed", "max_slot_wal_keep_size");
+}
+
+TEST(IdleSlot, ThatBlueHasGivenUpIsToldSo) {
+  ClusterPair clusters({.blue = 18, .green = 18}, {{"idle_replication_slot_timeout", "1s"}});
+  DatabasePair db(clusters);
+  db.ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
+  const auto prepared = db.Pgteal({"run", "--copy", "none", "--until-caught-up"});
+  ASSERT_EQ(prepared->WaitExit(), 0) << prepared->Log();
+  const auto is_lost = [&db] {
+    db.blue().Exec("CHECKPOINT");
+    return db.blue().Scalar("SELECT wal_status FROM pg_replication_slots") == "lost";
+  };
+  ASSERT_TRUE(WaitUntil(is_lost, seconds(30)));
+  ExpectSlotIsToldLost(db, "idle_timeout", "idle_replication_slot_timeout");
+}
+
 }  // namespace
 }  // namespace pgteal::tests
