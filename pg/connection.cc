@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "pg/error.h"
+#include "pg/safe_message.h"
 
 namespace pgteal::pg {
 namespace {
@@ -376,7 +377,7 @@ void Connection::ThrowIfError(const Result& result) const {
   const auto status = PQresultStatus(result.get());
   if (status != PGRES_FATAL_ERROR && status != PGRES_BAD_RESPONSE) return;
   ServerErrorFields fields{.sqlstate = Field(result.get(), PG_DIAG_SQLSTATE),
-                           .message = Field(result.get(), PG_DIAG_MESSAGE_PRIMARY),
+                           .message = SafeMessage(result.get()),
                            .schema = Field(result.get(), PG_DIAG_SCHEMA_NAME),
                            .table = Field(result.get(), PG_DIAG_TABLE_NAME),
                            .column = Field(result.get(), PG_DIAG_COLUMN_NAME),

@@ -14,6 +14,10 @@ struct Entry {
 constexpr auto kRetry = Verdict::kRetry;
 constexpr auto kStop = Verdict::kStop;
 
+constexpr std::string_view kRaisedHint =
+    "A trigger or function of the server refuses it, its log has the message: mend that, then "
+    "start again.";
+
 // PostgreSQL manual, appendix A. Sorted by code so that a reader finds it.
 constexpr std::array kTable = {
     Entry{"08", {kRetry, "connection exception", ""}},
@@ -71,6 +75,8 @@ constexpr std::array kTable = {
            "Check user, password and pg_hba.conf of the connection string."}},
     Entry{"28P01",
           {kStop, "invalid password", "Check user and password of the connection string."}},
+    Entry{"38", {kStop, "external routine exception", kRaisedHint}},
+    Entry{"39", {kStop, "external routine invocation exception", kRaisedHint}},
     Entry{"3D000",
           {kStop, "invalid catalog name",
            "Create the database, or mend dbname in the connection string."}},
@@ -113,6 +119,7 @@ constexpr std::array kTable = {
     Entry{
         "58P01",
         {kStop, "undefined file", "The server needs WAL or a library that is gone: see its log."}},
+    Entry{"P0", {kStop, "exception of a function", kRaisedHint}},
     Entry{"XX", {kRetry, "internal error", ""}},
     Entry{"XX001", {kStop, "data corrupted", "The server reports corruption: see its log."}},
     Entry{"XX002",

@@ -33,6 +33,7 @@ TEST(Sqlstate, TransientConditionsAreRetriedAndDefiniteOnesStop) {
       {"23503", Verdict::kStop},   // foreign key violation
       {"25006", Verdict::kStop},   // read-only transaction
       {"28P01", Verdict::kStop},   // invalid password
+      {"38000", Verdict::kStop},   // a function in another language
       {"3D000", Verdict::kStop},   // no such database
       {"42501", Verdict::kStop},   // insufficient privilege
       {"42601", Verdict::kStop},   // syntax error, by its class
@@ -40,6 +41,7 @@ TEST(Sqlstate, TransientConditionsAreRetriedAndDefiniteOnesStop) {
       {"54000", Verdict::kStop},   // program limit exceeded
       {"55000", Verdict::kStop},   // object not in prerequisite state
       {"57P04", Verdict::kStop},   // database dropped
+      {"P0001", Verdict::kStop},   // raise exception
       {"XX001", Verdict::kStop},   // data corrupted
       {"ZZ999", Verdict::kRetry},  // unknown to us
       {"", Verdict::kRetry},
