@@ -256,10 +256,9 @@ Removed CleanUpOne(const pg::ConnInfo& side, const std::string& name, bool is_bl
   const TurnRow turn = ReadTurn(connection, name);
   if (!turn.attempt.empty()) {
     throw pg::Refused(
-        fmt::format(
-            "a switchover of deployment {} was left unfinished: the other side knows how it "
-            "ended",
-            name),
+        fmt::format("a switchover of deployment {} was left unfinished, and only the other side "
+                    "knows how it ended",
+                    name),
         "Bring the other side back and let `pgteal status` settle it.");
   }
   const bool is_turned = turn.epoch % 2 == 1;

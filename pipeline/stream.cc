@@ -87,9 +87,8 @@ void Stream::WaitForSlot(const pg::ServerError& error) {
     return;
   }
   spdlog::warn(
-      "waiting for slot {}: {}. Another pgteal that is at work is left alone; this one goes on "
-      "when "
-      "it has ended",
+      "waiting for slot {}: {}. Another pgteal at work is left alone, and this one goes on when it "
+      "has ended",
       deployment_.name, error.what());
 }
 

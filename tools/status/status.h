@@ -60,7 +60,8 @@ struct Status {
   std::vector<Event> events;              // the last ones, newest first
 };
 
-// Looks, again and again, through the same two sessions for as long as they live.
+// Looks, again and again, through the same two sessions for as long as they live. Borrows
+// `deployment`.
 class StatusReader {
  public:
   StatusReader(const pipeline::Deployment& deployment, pg::SessionOptions session);
