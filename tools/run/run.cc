@@ -162,15 +162,19 @@ int Run(const RunOptions& options, const std::atomic<bool>& stop, const pg::Inte
       }
     } catch (const pg::Error& error) {
       const bool is_taken = dynamic_cast<const applier::TakenOver*>(&error) != nullptr;
-      // Who has taken it, the other direction's stream or another process, is theirs to know.
-      if (is_taken && stop.load(std::memory_order_acquire)) {
+      const auto is_stopped = [&] { return is_taken && stop.load(std::memory_order_acquire); };
+      const milliseconds patience = is_taken ? kEpochPatience : milliseconds(0);
+      const int64_t now =
+          is_stopped() ? epoch
+                       : AskEpoch(options.deployment, session, patience, stop).value_or(epoch);
+      // Who has taken it, the other direction's stream or another process, is theirs to know; the
+      // stop may also have come while that was asked.
+      if (is_stopped()) {
         spdlog::info("stopped; meanwhile {}", error.what());
         return kInterrupted;
       }
-      const auto now =
-          AskEpoch(options.deployment, session, is_taken ? kEpochPatience : milliseconds(0), stop);
-      if (!now || *now == epoch) throw;
-      epoch = *now;
+      if (now == epoch) throw;
+      epoch = now;
       spdlog::info("the sides have changed places ({})", error.what());
       continue;
     }
