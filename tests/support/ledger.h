@@ -30,8 +30,8 @@ class Ledger {
   // What a client waits between two transactions, and after it was turned away or cut off: as pools
   // do, for an attempt to connect costs a server a process.
   struct Pace {
-    std::chrono::milliseconds write{2};
-    std::chrono::milliseconds reconnect{20};
+    std::chrono::milliseconds write{5};
+    std::chrono::milliseconds reconnect{50};
   };
 
   Ledger(const DatabasePair& db, const std::string& role, int clients, Pace pace);
