@@ -218,6 +218,12 @@ Result Connection::ReadSettings() {
   return Exec(sql);
 }
 
+void Connection::HandOver(const std::string& application_name, const Interrupt* interrupt) {
+  interrupt_ = interrupt;
+  Exec("SELECT set_config('application_name', $1, false), pg_advisory_unlock_all()",
+       {application_name});
+}
+
 void Connection::EnlargeInputBuffer() {
   constexpr int kBytes = 512 << 10;
   Exec(fmt::format("SELECT pg_catalog.repeat('x', {})", kBytes));

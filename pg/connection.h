@@ -52,6 +52,10 @@ class Connection {
   // undoes the others.
   std::vector<Result> ExecTogether(const std::vector<Query>& queries);
 
+  // Goes on as the session of another part: under its name, and ended by its interrupt. Gives back
+  // what advisory locks the session holds.
+  void HandOver(const std::string& application_name, const Interrupt* interrupt);
+
   // For a session that will receive much: libpq reads as much at once as its buffer has room for,
   // 16 KiB, and enlarges it only for a message that does not fit; so one is asked for. The memory
   // stays with the connection.

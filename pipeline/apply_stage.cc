@@ -12,6 +12,7 @@
 #include "pg/catalog.h"
 #include "pg/error.h"
 #include "pipeline/beside.h"
+#include "pipeline/open_sides.h"
 
 namespace pgteal::pipeline {
 namespace {
@@ -42,10 +43,11 @@ constexpr size_t kLaneRows = 120'000;
 constexpr size_t kBatchBytesMin = 1 << 20;
 
 // Whoever connects beside it is not waited for when it fails.
-pg::Connection OpenTarget(const Deployment& deployment, Supervisor& supervisor) {
+pg::Connection OpenTarget(const Deployment& deployment, Supervisor& supervisor,
+                          std::unique_ptr<pg::Connection> opened) {
   try {
-    return {deployment.target,
-            SessionOptionsFor("target", deployment.name, &supervisor.interrupt())};
+    return OpenOrTake(std::move(opened), deployment.target,
+                      SessionOptionsFor("target", deployment.name, &supervisor.interrupt()));
   } catch (...) {
     supervisor.interrupt().Raise();
     throw;
@@ -62,7 +64,7 @@ size_t CopyRowsMin(std::chrono::microseconds round_trip) {
 
 ApplyStage::ApplyStage(const Deployment& deployment, const StreamOptions& options,
                        std::optional<uint64_t>& generation, Supervisor& supervisor,
-                       Doorbell& wake_producer)
+                       Doorbell& wake_producer, std::unique_ptr<pg::Connection> green)
     : deployment_(deployment),
       options_(options),
       generation_(generation),
@@ -71,7 +73,7 @@ ApplyStage::ApplyStage(const Deployment& deployment, const StreamOptions& option
       opened_(Beside([&deployment, &options, &supervisor] {
         return OpenCatalog(deployment, options, supervisor.interrupt());
       })),
-      green_(OpenTarget(deployment, supervisor)),
+      green_(OpenTarget(deployment, supervisor, std::move(green))),
       writers_(deployment.name) {}
 
 ApplyStage::~ApplyStage() { Stop(); }
@@ -90,14 +92,14 @@ ApplyStage::Opened ApplyStage::OpenCatalog(const Deployment& deployment,
           .lacks_schema = lacks_schema};
 }
 
-void ApplyStage::OpenLanes() {
+void ApplyStage::OpenLanes(size_t at_once) {
   MeasureDistance();
   auto opened = opened_.get();
   replica_role_ = opened.replica_role;
   has_origins_ = opened.has_origins;
   lacks_schema_ = opened.lacks_schema;
   catalog_ = std::make_unique<applier::TargetCatalog>(std::move(opened.session), replica_role_);
-  for (size_t i = 0; i < lane_count_; ++i) {
+  for (size_t i = 0; i < std::min(at_once, lane_count_); ++i) {
     appliers_.push_back(Beside([this, i] { return OpenLane(i); }));
   }
 }
@@ -116,7 +118,7 @@ void ApplyStage::MeasureDistance() {
 }
 
 pg::Lsn ApplyStage::TakeOver() {
-  if (lane_count_ == 0) OpenLanes();
+  if (lane_count_ == 0) OpenLanes(kAllLanes);
   // Our own lanes began after this session.
   EndZombies(
       "AND backend_start < (SELECT backend_start FROM pg_stat_activity"
@@ -150,10 +152,17 @@ applier::ApplierOptions ApplyStage::LaneOptions(size_t index) const {
           .copy_rows_min = CopyRowsMin(round_trip_)};
 }
 
-std::unique_ptr<applier::Applier> ApplyStage::OpenLane(size_t index) {
+std::unique_ptr<applier::Applier> ApplyStage::OpenLane(size_t index) const {
   return std::make_unique<applier::Applier>(
       deployment_.target, SessionOptionsFor("lane", deployment_.name, &supervisor_.interrupt()),
       LaneOptions(index), *catalog_);
+}
+
+// Once green is ours. A lane's thread.
+std::unique_ptr<applier::Applier> ApplyStage::OpenOwnLane(size_t index) const {
+  auto applier = OpenLane(index);
+  applier->Own(*generation_);
+  return applier;
 }
 
 void ApplyStage::BuildLanes() {
@@ -171,10 +180,12 @@ void ApplyStage::BuildLanes() {
   appliers_.clear();
   // Those of a process that connected meanwhile and did not get the slot, or lost it.
   EndZombies(fmt::format("AND pid NOT IN ({})", own));
+  appliers.resize(lane_count_);
   for (size_t i = 0; i < lane_count_; ++i) {
-    appliers[i]->Own(*generation_);
-    lanes_.push_back(
-        std::make_unique<Lane>(i, std::move(appliers[i]), *order_, *progress_, ring_->not_empty()));
+    if (appliers[i]) appliers[i]->Own(*generation_);
+    const auto connect = [this, i] { return OpenOwnLane(i); };
+    lanes_.push_back(std::make_unique<Lane>(i, std::move(appliers[i]), connect, *order_,
+                                            *progress_, ring_->not_empty()));
   }
   BuildEarlyLane();
 }
@@ -182,12 +193,8 @@ void ApplyStage::BuildLanes() {
 // Triggers and foreign keys that fire may look at rows that others change meanwhile.
 void ApplyStage::BuildEarlyLane() {
   if (!replica_role_) return;
-  auto connect = [this] {
-    auto applier = OpenLane(lane_count_);
-    applier->Own(*generation_);
-    return applier;
-  };
-  early_lane_ = std::make_unique<EarlyLane>(lane_count_, std::move(connect), *order_, *progress_,
+  const auto connect = [this] { return OpenOwnLane(lane_count_); };
+  early_lane_ = std::make_unique<EarlyLane>(lane_count_, connect, *order_, *progress_,
                                             ring_->not_empty());
 }
 

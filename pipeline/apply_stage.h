@@ -18,6 +18,8 @@
 
 namespace pgteal::pipeline {
 
+inline constexpr size_t kAllLanes = SIZE_MAX;
+
 // Everything behind the ring: batcher, lanes, the order of their commits and green's progress row.
 // Whoever fills the ring (a receiver, a reader of captures) is its producer. Driven by the main
 // thread, which calls Tick() several times a second.
@@ -26,17 +28,20 @@ class ApplyStage {
   using Transactions = Ring<decoder::Transaction>;
 
   // Connects to green. `generation`: ours once we have taken over, kept from one session of a
-  // process to the next. `wake_producer`: rung when the ring has space and when progress moves.
+  // process to the next. `green`: a session to go on with, or null. `wake_producer`: rung when the
+  // ring has space and when progress moves.
   ApplyStage(const Deployment& deployment, const StreamOptions& options,
-             std::optional<uint64_t>& generation, Supervisor& supervisor, Doorbell& wake_producer);
+             std::optional<uint64_t>& generation, Supervisor& supervisor, Doorbell& wake_producer,
+             std::unique_ptr<pg::Connection> green = {});
   // Ends what Drain() has not ended; batches in hand are rolled back.
   ~ApplyStage();
   ApplyStage(const ApplyStage&) = delete;
   ApplyStage& operator=(const ApplyStage&) = delete;
 
   pg::Connection& green() { return green_; }
-  // Has the lanes connect, beside whatever follows, once it is likely that green becomes ours.
-  void OpenLanes();
+  // Has so many lanes connect, beside whatever follows, once it is likely that green becomes ours.
+  // The others do when there is work for them.
+  void OpenLanes(size_t at_once);
   // Makes green ours, ends what a former process left there, and builds ring and lanes. Returns
   // where to resume. Throws TakenOver and what connecting throws.
   pg::Lsn TakeOver();
@@ -73,7 +78,8 @@ class ApplyStage {
   static Opened OpenCatalog(const Deployment& deployment, const StreamOptions& options,
                             const pg::Interrupt& interrupt);
   applier::ApplierOptions LaneOptions(size_t index) const;
-  std::unique_ptr<applier::Applier> OpenLane(size_t index);
+  std::unique_ptr<applier::Applier> OpenLane(size_t index) const;
+  std::unique_ptr<applier::Applier> OpenOwnLane(size_t index) const;
   void EndZombies(const std::string& which);
   void MeasureDistance();
   void BuildLanes();

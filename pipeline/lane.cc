@@ -4,11 +4,12 @@
 
 namespace pgteal::pipeline {
 
-Lane::Lane(size_t index, std::unique_ptr<applier::Applier> applier, CommitOrder& order,
-           Progress& progress, Doorbell& batcher_doorbell)
+Lane::Lane(size_t index, std::unique_ptr<applier::Applier> applier, Connect connect,
+           CommitOrder& order, Progress& progress, Doorbell& batcher_doorbell)
     : index_(index),
+      connect_(std::move(connect)),
       applier_(std::move(applier)),
-      backend_pid_(applier_->backend_pid()),
+      backend_pid_(applier_ ? applier_->backend_pid() : 0),
       order_(order),
       progress_(progress),
       batcher_doorbell_(batcher_doorbell) {}
@@ -47,6 +48,10 @@ void Lane::Run() {
 
 void Lane::Work(applier::Batch& batch) {
   LaneTurn turn(order_, index_);
+  if (!applier_) {
+    applier_ = connect_();
+    backend_pid_.store(applier_->backend_pid(), std::memory_order_relaxed);
+  }
   Publish(batch, applier_->Apply(batch, turn), progress_, order_);
 }
 

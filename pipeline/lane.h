@@ -2,6 +2,7 @@
 #define PGTEAL_PIPELINE_LANE_H_
 
 #include <atomic>
+#include <functional>
 #include <memory>
 
 #include "applier/applier.h"
@@ -20,7 +21,10 @@ void Publish(const applier::Batch& batch, const applier::Applied& applied, Progr
 // itself.
 class Lane {
  public:
-  Lane(size_t index, std::unique_ptr<applier::Applier> applier, CommitOrder& order,
+  using Connect = std::function<std::unique_ptr<applier::Applier>()>;
+
+  // `applier`: null for a lane that connects when it has its first batch.
+  Lane(size_t index, std::unique_ptr<applier::Applier> applier, Connect connect, CommitOrder& order,
        Progress& progress, Doorbell& batcher_doorbell);
 
   // Batcher thread.
@@ -40,14 +44,16 @@ class Lane {
     const uint64_t given = sequence_.load(std::memory_order_acquire);
     return given != 0 ? given : here_sequence_.load(std::memory_order_acquire);
   }
-  int backend_pid() const { return backend_pid_; }
+  // Any thread: 0 before it has connected.
+  int backend_pid() const { return backend_pid_.load(std::memory_order_relaxed); }
 
  private:
   void Work(applier::Batch& batch);
 
   const size_t index_;
-  const std::unique_ptr<applier::Applier> applier_;
-  const int backend_pid_;
+  const Connect connect_;
+  std::unique_ptr<applier::Applier> applier_;  // whoever works on a batch
+  std::atomic<int> backend_pid_;
   CommitOrder& order_;
   Progress& progress_;
   Doorbell& batcher_doorbell_;

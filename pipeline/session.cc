@@ -25,6 +25,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kTick{50};
 // Blue's WAL position is asked for the lag display only.
 constexpr milliseconds kSourceLook{1000};
+// Bytes of WAL.
+constexpr uint64_t kBacklogForAllLanes = 1 << 20;
 
 [[noreturn]] void ThrowBusy(std::string message) {
   pg::ServerErrorFields busy;
@@ -36,11 +38,12 @@ constexpr milliseconds kSourceLook{1000};
 }  // namespace
 
 Session::Session(const Deployment& deployment, const StreamOptions& options, SpoolFolder& spool,
-                 SessionState& state)
+                 SessionState& state, OpenSides sides)
     : deployment_(deployment),
       options_(options),
       spool_(spool),
       state_(state),
+      sides_(std::move(sides)),
       guard_(deployment, options.ddl_guard),
       turn_watch_(deployment) {}
 
@@ -91,7 +94,8 @@ void Session::Connect() {
                                                        SessionOptions("stream"));
   });
   auto blue = Beside([this] {
-    blue_ = std::make_unique<pg::Connection>(deployment_.source, SessionOptions("source"));
+    blue_ = std::make_unique<pg::Connection>(
+        OpenOrTake(std::move(sides_.source), deployment_.source, SessionOptions("source")));
     stream_options_ = {.slot = deployment_.name,
                        .publication = deployment_.name,
                        .proto_version = 2,
@@ -102,7 +106,7 @@ void Session::Connect() {
   });
   try {
     apply_ = std::make_unique<ApplyStage>(deployment_, options_, state_.generation, supervisor_,
-                                          wake_receiver_);
+                                          wake_receiver_, std::move(sides_.target));
     stream_ = stream.get();
     blue.get();
   } catch (...) {
@@ -154,8 +158,9 @@ pg::Lsn Session::CheckSource() {
     pg::FlushPast(*blue_, state_.until_lsn);
   }
   RequireNobodyReadsAhead();
-  // Nobody streams: it is likely that green becomes ours.
-  if (!slot->is_active) apply_->OpenLanes();
+  // Nobody streams: it is likely that green becomes ours. Who follows at once needs one lane.
+  const bool is_behind = source_lsn_.value >= progress->end_lsn.value + kBacklogForAllLanes;
+  if (!slot->is_active) apply_->OpenLanes(is_behind ? kAllLanes : 1);
   return progress->end_lsn;
 }
 

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "pipeline/apply_stage.h"
+#include "pipeline/open_sides.h"
 #include "pipeline/options.h"
 #include "pipeline/receiver.h"
 #include "pipeline/requests.h"
@@ -44,7 +45,7 @@ class Session {
   enum class End : uint8_t { kStopped, kDone };
 
   Session(const Deployment& deployment, const StreamOptions& options, SpoolFolder& spool,
-          SessionState& state);
+          SessionState& state, OpenSides sides);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -72,6 +73,7 @@ class Session {
   const StreamOptions& options_;
   SpoolFolder& spool_;
   SessionState& state_;
+  OpenSides sides_;  // until we are connected
 
   Supervisor supervisor_;
   Doorbell wake_receiver_;

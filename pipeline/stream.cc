@@ -18,12 +18,13 @@ constexpr std::chrono::milliseconds kSlotBusyBackoff{1000};
 
 }  // namespace
 
-Stream::Stream(Deployment deployment, StreamOptions options)
+Stream::Stream(Deployment deployment, StreamOptions options, OpenSides sides)
     : deployment_(std::move(deployment)),
       options_(std::move(options)),
       spool_({.folder = options_.spool_folder,
               .prefix = "pgteal-" + deployment_.name,
               .disk_bytes_max = options_.spool_bytes_max}),
+      sides_(std::move(sides)),
       backoff_(options_.backoff_min) {
   state_.until_lsn = options_.until_lsn;
 }
@@ -38,7 +39,7 @@ Session::End Stream::Run(const std::atomic<bool>& stop, const Session::Watch& wa
       watch(view);
     };
     try {
-      Session session(deployment_, options_, spool_, state_);
+      Session session(deployment_, options_, spool_, state_, std::exchange(sides_, {}));
       return session.Run(stop, watch_progress);
     } catch (const pg::Interrupted&) {
       if (!stop.load(std::memory_order_acquire)) throw;

@@ -340,8 +340,8 @@ SettledEpoch SettleAndFindEpoch(const Deployment& deployment, const pg::SessionO
     if (result.settled == Settled::kNothing && IsQuiet(sides)) {
       result.epoch = EpochOf(sides);
       result.target_state = sides.target.deployment_state;
-      result.source = std::move(sides.source.session);
-      result.target = std::move(sides.target.session);
+      result.sides = {.source = std::move(sides.source.session),
+                      .target = std::move(sides.target.session)};
       return result;
     }
   }

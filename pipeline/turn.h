@@ -9,6 +9,7 @@
 #include "pg/connection.h"
 #include "pg/lsn.h"
 #include "pg/replication.h"
+#include "pipeline/open_sides.h"
 #include "pipeline/options.h"
 
 namespace pgteal::pipeline {
@@ -85,10 +86,7 @@ struct SettledEpoch {
   int64_t epoch = 0;
   // pgteal.deployment.state of the target, empty when it has none; unset when it was not looked at.
   std::optional<std::string> target_state;
-  // The sessions that told this, when nothing had to be settled: whoever goes on with the two sides
-  // is spared to open others. Null otherwise.
-  std::unique_ptr<pg::Connection> source;
-  std::unique_ptr<pg::Connection> target;
+  OpenSides sides;  // those that told this, when nothing had to be settled
 };
 // What a dead tool left, if anything, and CurrentEpoch() then.
 SettledEpoch SettleAndFindEpoch(const Deployment& deployment, const pg::SessionOptions& session);

@@ -49,9 +49,9 @@ std::optional<LoadState> RunLoad(const RunOptions& options, const std::atomic<bo
 
 pipeline::Session::End RunStream(const RunOptions& options,
                                  const pipeline::StreamOptions& stream_options,
-                                 const std::atomic<bool>& stop) {
+                                 const std::atomic<bool>& stop, pipeline::OpenSides sides) {
   ProgressLine line(options.is_terminal, options.log_interval);
-  pipeline::Stream stream(options.deployment, stream_options);
+  pipeline::Stream stream(options.deployment, stream_options, std::move(sides));
   return stream.Run(stop, [&line](const pipeline::SessionView& view) { line.Show(view); });
 }
 
@@ -78,12 +78,12 @@ LoadState FindLoadState(const RunOptions& options, const pg::SessionOptions& ses
   return pipeline::LoadStateOf(pipeline::DeploymentState(green, options.deployment.name));
 }
 
-// A deployment whose rows are on green already, by the sessions of `found` if it has any.
+// A deployment whose rows are on green already.
 void Begin(const RunOptions& options, const pg::SessionOptions& session,
-           pipeline::SettledEpoch found) {
+           pipeline::OpenSides& sides) {
   const auto& deployment = options.deployment;
-  auto& blue = found.source;
-  auto& green = found.target;
+  auto& blue = sides.source;
+  auto& green = sides.target;
   if (!blue) blue = std::make_unique<pg::Connection>(deployment.source, session);
   if (!green) green = std::make_unique<pg::Connection>(deployment.target, session);
   pipeline::RequireNoRival(*blue, *green, deployment.name, options.load.bootstrap);
@@ -91,10 +91,10 @@ void Begin(const RunOptions& options, const pg::SessionOptions& session,
   pipeline::PrepareTarget(*green, deployment, std::move(source), options.start_lsn, session);
 }
 
-// Everything before the stream, from what was found, whose sessions end here. False when it was
-// stopped.
+// Everything before the stream, from what was found, whose sessions are for the stream unless it
+// has to wait for a load. False when it was stopped.
 bool MakeReady(const RunOptions& options, const pg::SessionOptions& session,
-               const std::atomic<bool>& stop, pipeline::SettledEpoch found) {
+               const std::atomic<bool>& stop, pipeline::SettledEpoch& found) {
   auto state = found.target_state ? pipeline::LoadStateOf(*found.target_state)
                                   : FindLoadState(options, session);
   const bool is_copy = options.load.mode != pipeline::CopyMode::kNone;
@@ -107,12 +107,13 @@ bool MakeReady(const RunOptions& options, const pg::SessionOptions& session,
                       "Leave it out until the load is done.");
   }
   if (state == LoadState::kNone && !is_copy) {
-    Begin(options, session, std::move(found));
+    Begin(options, session, found.sides);
     return true;
   }
-  found = {};
   RequireNoStartLsn(options,
                     is_copy && state == LoadState::kNone ? "is to be copied" : "has begun already");
+  if (state == LoadState::kStreaming && options.load.reload.empty()) return true;
+  found = {};
   if (state == LoadState::kNone || state == LoadState::kLoading || !options.load.reload.empty()) {
     const auto left = RunLoad(options, stop);
     if (!left) return false;
@@ -122,7 +123,7 @@ bool MakeReady(const RunOptions& options, const pg::SessionOptions& session,
   auto catch_up = options.stream;
   catch_up.until_caught_up = false;
   catch_up.until_lsn = pipeline::CatchUpGoal(options.deployment, session);
-  if (RunStream(options, catch_up, stop) != pipeline::Session::End::kDone) return false;
+  if (RunStream(options, catch_up, stop, {}) != pipeline::Session::End::kDone) return false;
   pipeline::FinishCatchUp(options.deployment, session);
   return true;
 }
@@ -152,10 +153,10 @@ int Run(const RunOptions& options, const std::atomic<bool>& stop, const pg::Inte
         return kDone;
       }
       if (is_back) spdlog::info("green takes the writes: streaming back to blue");
-      const bool is_ready =
-          is_back || MakeReady(oriented, session, stop, std::exchange(first_look, {}));
-      first_look = {};
-      if (is_ready && RunStream(oriented, oriented.stream, stop) == pipeline::Session::End::kDone) {
+      if (is_back) std::swap(first_look.sides.source, first_look.sides.target);
+      const bool is_ready = is_back || MakeReady(oriented, session, stop, first_look);
+      if (is_ready && RunStream(oriented, oriented.stream, stop, std::move(first_look.sides)) ==
+                          pipeline::Session::End::kDone) {
         spdlog::info("done: {} holds everything up to the chosen position",
                      is_back ? "blue" : "green");
         return kDone;

@@ -169,9 +169,9 @@ void Switchover::Connect() {
           is_back ? "green takes the writes already" : "blue takes the writes already",
           is_back ? "`pgteal rollback` goes back." : "There is nothing to roll back.");
     }
-    if (is_back) std::swap(found.source, found.target);
-    from_ = std::move(found.source);
-    to_ = std::move(found.target);
+    if (is_back) std::swap(found.sides.source, found.sides.target);
+    from_ = std::move(found.sides.source);
+    to_ = std::move(found.sides.target);
     if (!from_) from_ = std::make_unique<pg::Connection>(oriented_.source, session);
     if (!to_) to_ = std::make_unique<pg::Connection>(oriented_.target, session);
     for (auto* side : {from_.get(), to_.get()}) pg::MakeCommitsDurable(*side);
