@@ -137,7 +137,7 @@ pg::Lsn ApplyStage::TakeOver() {
 void ApplyStage::EndZombies(const std::string& which) {
   green_.Exec(
       "SELECT pg_terminate_backend(pid, $2::bigint) FROM pg_stat_activity"
-      " WHERE application_name = $1 AND usename = current_user " +
+      " WHERE application_name = $1 AND usename = current_user AND datname = current_database() " +
           which,
       {SessionOptionsFor("lane", deployment_.name, nullptr).application_name,
        std::to_string(kZombieWaitMs)});

@@ -25,8 +25,8 @@ struct ReceiverOptions {
   FeedbackOptions feedback;
   // An idle stream's position is persisted on green this often, so that blue can drop its WAL.
   std::chrono::milliseconds idle_advance_interval{1000};
-  // Blue counts as frozen when nothing has come from it for so long, in no session; at half of it,
-  // the stream is asked for a reply. Zero: never.
+  // A stream in which nothing has come for about so long is told of; at half of it, blue is asked
+  // for a reply. Zero: never.
   std::chrono::milliseconds receive_timeout{60'000};
   StreamPaceOptions pace = {};
 };
@@ -48,9 +48,6 @@ class Receiver {
   // The thread body. Ends after Stop() with the last status sent. Throws what ends the session.
   void Run();
   void Stop();
-  // From any thread: blue has answered another session just now. A stream that says nothing is then
-  // not one of a frozen server.
-  void NoteAnswer();
   const std::atomic<bool>& is_behind() const { return pace_.is_behind(); }
   // Tables announced by blue; grows when one of them has changed.
   uint64_t announcement_count() const {
@@ -102,7 +99,6 @@ class Receiver {
   bool has_pushed_ = false;  // since the batcher was woken
   StreamPace<> pace_;
   Silence silence_;
-  std::atomic<Clock::rep> answered_;  // since the clock's epoch
   // Not null while the stream has not begun.
   const std::unique_ptr<ReadAhead> read_ahead_;
   std::atomic<bool> is_streaming_;

@@ -44,6 +44,7 @@ Session::Session(const Deployment& deployment, const StreamOptions& options, Spo
       spool_(spool),
       state_(state),
       sides_(std::move(sides)),
+      answers_(supervisor_, options.receive_timeout),
       guard_(deployment, options.ddl_guard),
       turn_watch_(deployment) {}
 
@@ -70,7 +71,10 @@ Session::End Session::Run(const std::atomic<bool>& stop, const Watch& watch) {
   while (!stop.load(std::memory_order_acquire) && !supervisor_.has_failed() &&
          !receiver_->is_done()) {
     const bool is_ending = receiver_->is_awaiting_flush();
-    apply_->Tick(is_ending);
+    {
+      const AnswerWatch::Question question(answers_, AnswerWatch::Side::kGreen);
+      apply_->Tick(is_ending);
+    }
     LookAtSchema();
     // What it asks takes longer than the end, when green is far.
     if (!is_ending) LookAround();
@@ -258,7 +262,13 @@ void Session::StartThreads() {
 void Session::LookAround() {
   try {
     LookAtSource();
-    requests_->Tick();
+    using Side = AnswerWatch::Side;
+    {
+      const AnswerWatch::Question question(answers_, Side::kGreen);
+      requests_->Tick();
+    }
+    const AnswerWatch::Question question(answers_,
+                                         turn_watch_.asks_target() ? Side::kGreen : Side::kBlue);
     turn_watch_.Tick(*blue_, apply_->green());
   } catch (const pg::Interrupted&) {
     // A lane failed while a server was asked, or that one is frozen. The first error, or the stop,
@@ -270,12 +280,12 @@ void Session::LookAtSource() {
   const auto now = Clock::now();
   if (now < next_source_look_) return;
   next_source_look_ = now + kSourceLook;
+  const AnswerWatch::Question question(answers_, AnswerWatch::Side::kBlue);
   source_lsn_ = blue_
                     ->Exec(
                         "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
                         " ELSE pg_current_wal_flush_lsn() END")
                     .LsnAt(0, 0);
-  receiver_->NoteAnswer();
 }
 
 void Session::LookAtSchema() {

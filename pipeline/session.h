@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "pipeline/answer_watch.h"
 #include "pipeline/apply_stage.h"
 #include "pipeline/open_sides.h"
 #include "pipeline/options.h"
@@ -76,6 +77,7 @@ class Session {
   OpenSides sides_;  // until we are connected
 
   Supervisor supervisor_;
+  AnswerWatch answers_;
   Doorbell wake_receiver_;
   std::unique_ptr<pg::Connection> blue_;
   std::unique_ptr<pg::ReplicationConnection> stream_;

@@ -27,6 +27,8 @@ class TurnWatch {
   // Main thread of a session, often: asks one of the two sides, about once a second, two cheap
   // statements. The sessions are the caller's; throws what they throw.
   void Tick(pg::Connection& source, pg::Connection& target);
+  // Main thread: which side Tick() asks next.
+  bool asks_target() const { return is_target_next_; }
 
  private:
   void Look(pg::Connection& side, std::string* suspect);

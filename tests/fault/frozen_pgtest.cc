@@ -90,6 +90,40 @@ TEST_F(Frozen, BlueIsNoticedAsAWhole) {
   ExpectStops();
 }
 
+// It waits for the first rows of a chunk, or for green to take what it has.
+TEST_F(Frozen, BlueIsNoticedWhileItsBacklogIsReadAhead) {
+  db_.blue().Exec(
+      "INSERT INTO log(session, n, at) SELECT 1, i, now() FROM generate_series(1, 200000) AS i");
+  Sql blocker(db_.GreenInfo());
+  ASSERT_NO_FATAL_FAILURE(BeginWith(blocker, "LOCK TABLE log IN ACCESS EXCLUSIVE MODE"));
+  std::vector<std::string> args = kArgs;
+  args.insert(args.end(), {"--receive-timeout", "2", "--read-ahead", "on"});
+  pgteal_ = db_.Pgteal(args);
+  ASSERT_TRUE(pgteal_->WaitForLog("reading ahead slot=")) << pgteal_->Log();
+  {
+    const FrozenServer blue(db_.clusters().blue());
+    EXPECT_TRUE(pgteal_->WaitForLog("blue has not answered for 2 s")) << pgteal_->Log();
+  }
+  blocker.Exec("ROLLBACK");
+  ExpectFollows();
+  ExpectStops();
+}
+
+TEST_F(Frozen, GreenIsToldOfAndWaitedFor) {
+  ASSERT_NO_FATAL_FAILURE(Launch({"--receive-timeout", "2"}));
+  const pid_t pid = Walsender();
+  {
+    const FrozenServer green(db_.clusters().green());
+    EXPECT_TRUE(pgteal_->WaitForLog("green has not answered for 2 s")) << pgteal_->Log();
+    // A walsender that says nothing at the same time is not blue's fault.
+    ExpectRunsFor(*pgteal_, 4000, 4500);
+  }
+  ExpectFollows();
+  EXPECT_EQ(Walsender(), pid);
+  EXPECT_THAT(pgteal_->Log(), testing::Not(testing::HasSubstr("blue has not answered")));
+  ExpectStops();
+}
+
 TEST_F(Frozen, AnIdleBlueIsNotTakenForOne) {
   ASSERT_NO_FATAL_FAILURE(Launch({"--receive-timeout", "1"}));
   ExpectRunsFor(*pgteal_, 5000, 5500);

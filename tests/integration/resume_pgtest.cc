@@ -255,6 +255,16 @@ TEST_F(Resume, TakesTheOriginThatALaneOfAFormerProcessStillHas) {
   EXPECT_THAT(Log(), testing::Not(testing::HasSubstr("bear no replication origin")));
 }
 
+// A deployment of the same name between two other databases.
+TEST_F(Resume, LeavesTheLanesInAnotherDatabaseAlone) {
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  Sql elsewhere(db_.clusters().green().ConnInfo("postgres") +
+                " application_name='pgteal lane pgteal'");
+  Insert(1);
+  ASSERT_NO_FATAL_FAILURE(ExpectApplied());
+  EXPECT_EQ(elsewhere.Scalar("SELECT 1"), "1");
+}
+
 TEST_F(Resume, StreamsWithoutAnOriginThatAnotherSessionHas) {
   ASSERT_NO_FATAL_FAILURE(Bootstrap());
   Sql other(db_.GreenInfo());

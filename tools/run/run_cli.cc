@@ -84,7 +84,7 @@ void AddStreamFlags(CLI::App* verb, RunFlags* flags) {
       ->transform(OneOf(kReadAheadModes))
       ->default_str("auto");
   verb->add_option("--receive-timeout", flags->receive_timeout_seconds,
-                   "Seconds without a word from blue after which the session is begun anew; 0: "
+                   "Seconds without an answer of blue after which the session is begun anew; 0: "
                    "never")
       ->check(CLI::Range(0, 86'400))
       ->capture_default_str();

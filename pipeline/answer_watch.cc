@@ -1,0 +1,56 @@
+#include "pipeline/answer_watch.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "pg/error.h"
+
+namespace pgteal::pipeline {
+namespace {
+
+constexpr std::chrono::milliseconds kLook{200};
+
+}  // namespace
+
+AnswerWatch::AnswerWatch(Supervisor& supervisor, std::chrono::milliseconds timeout)
+    : timeout_(timeout) {
+  if (timeout.count() == 0) return;
+  thread_ = supervisor.Start([this] { Run(); }, [&supervisor] { supervisor.interrupt().Raise(); });
+}
+
+AnswerWatch::~AnswerWatch() {
+  is_over_.store(true, std::memory_order_release);
+  wake_.Ring();
+}
+
+void AnswerWatch::Ask(Side side) {
+  if (side != Side::kNobody) {
+    asked_at_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+  }
+  side_.store(side, std::memory_order_release);
+}
+
+void AnswerWatch::Run() {
+  while (!is_over_.load(std::memory_order_acquire)) {
+    const Side side = side_.load(std::memory_order_acquire);
+    if (side != Side::kNobody) Judge(side, asked_at_.load(std::memory_order_relaxed));
+    wake_.Wait(Clock::now() + kLook);
+  }
+}
+
+void AnswerWatch::Judge(Side side, Clock::rep asked_at) {
+  if (Clock::now() - Clock::time_point(Clock::duration(asked_at)) < timeout_) return;
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(timeout_).count();
+  if (side == Side::kBlue) {
+    throw pg::ConnectionLost(fmt::format("blue has not answered for {} s", seconds));
+  }
+  if (std::exchange(told_, asked_at) == asked_at) return;
+  spdlog::warn(
+      "green has not answered for {} s: it hangs, or its commits wait for a standby. It is waited "
+      "for; blue keeps its WAL meanwhile",
+      seconds);
+}
+
+}  // namespace pgteal::pipeline
