@@ -203,7 +203,7 @@ bool IsSameQuery(std::string_view one, std::string_view other) {
   return Normalized(one) == Normalized(other);
 }
 
-std::string SchemaDifference::Describe(const SideNames& names) const {
+std::string SchemaDifference::Describe(const applier::SideNames& names) const {
   const std::string name = kind + " " + object;
   switch (what) {
     case Difference::kMissing:

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "applier/side_names.h"
 #include "pipeline/schema_catalog.h"
-#include "pipeline/side_names.h"
 
 namespace pgteal::pipeline {
 
@@ -31,7 +31,7 @@ struct SchemaDifference {
   std::string fix;    // SQL for green, or empty
 
   // "column public.t.a: integer on blue, text on green"
-  std::string Describe(const SideNames& names = {}) const;
+  std::string Describe(const applier::SideNames& names = {}) const;
 };
 
 // What distinguishes green's schema from blue's, the worst first. Differences of what belongs to a

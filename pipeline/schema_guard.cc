@@ -26,7 +26,7 @@ constexpr seconds kLastLook{5};
 // Objects named in one event.
 constexpr size_t kNamesMax = 20;
 
-std::string Names(const std::vector<SchemaDifference>& changes, const SideNames& sides) {
+std::string Names(const std::vector<SchemaDifference>& changes, const applier::SideNames& sides) {
   std::string text;
   for (size_t i = 0; i < std::min(changes.size(), kNamesMax); ++i) {
     text += (i == 0 ? "" : "; ") + changes[i].Describe(sides);
@@ -141,7 +141,7 @@ void SchemaGuard::Connect(const pg::Interrupt& interrupt) {
 }
 
 void SchemaGuard::LearnNames(pg::Connection& blue, pg::Connection& green) {
-  names_ = SideNamesAt(
+  names_ = applier::SideNamesAt(
       std::max(ReadTurn(blue, deployment_.name).epoch, ReadTurn(green, deployment_.name).epoch));
 }
 

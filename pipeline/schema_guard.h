@@ -58,9 +58,9 @@ class SchemaGuard {
   // The guard's thread; before it starts and after it has ended, the main thread.
   std::unique_ptr<pg::Connection> blue_;
   std::unique_ptr<pg::Connection> green_;
-  SideNames names_;       // of the two
-  std::string tokens_;    // fingerprints at the last whole comparison
-  std::string reported_;  // the changes of the last report
+  applier::SideNames names_;  // of the two
+  std::string tokens_;        // fingerprints at the last whole comparison
+  std::string reported_;      // the changes of the last report
   bool has_log_ = false;
   bool has_looked_ = false;
   std::jthread thread_;  // last, so that it ends first

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "pipeline/side_names.h"
+#include "applier/side_names.h"
 #include "pipeline/verify_catalog.h"
 
 namespace pgteal::pipeline {

@@ -70,7 +70,7 @@ SELECT oid, CASE WHEN pg_relation_size('pg_catalog.pg_largeobject') < 256 << 20
 class Search {
  public:
   Search(pg::Connection& blue, pg::Connection& green, const std::vector<VerifyTable>& plan,
-         const SideNames& names, std::string publication)
+         const applier::SideNames& names, std::string publication)
       : blue_(blue), green_(green), names_(names), publication_(std::move(publication)) {
     for (const auto& table : plan) compared_.emplace(table.schema, table.name);
   }
@@ -229,7 +229,7 @@ class Search {
 
   pg::Connection& blue_;
   pg::Connection& green_;
-  const SideNames& names_;
+  const applier::SideNames& names_;
   const std::string publication_;
   std::set<TableKey> compared_;
   Findings findings_;
@@ -238,7 +238,7 @@ class Search {
 }  // namespace
 
 Findings FindBeyondRows(pg::Connection& blue, pg::Connection& green,
-                        const std::vector<VerifyTable>& plan, const SideNames& names,
+                        const std::vector<VerifyTable>& plan, const applier::SideNames& names,
                         const std::string& publication) {
   return Search(blue, green, plan, names, publication).Run();
 }

@@ -17,7 +17,7 @@ struct Findings {
   std::vector<std::string> notes;
 };
 Findings FindBeyondRows(pg::Connection& blue, pg::Connection& green,
-                        const std::vector<VerifyTable>& plan, const SideNames& names,
+                        const std::vector<VerifyTable>& plan, const applier::SideNames& names,
                         const std::string& publication);
 
 }  // namespace pgteal::pipeline

@@ -22,7 +22,7 @@ const CatalogColumn* Find(const std::vector<CatalogColumn>& columns, const std::
 class TableMatch {
  public:
   TableMatch(const PlannedTable& published, const CatalogTable& blue, const CatalogTable& green,
-             const SideNames& names, VerifyTable* table)
+             const applier::SideNames& names, VerifyTable* table)
       : published_(published), blue_(blue), green_(green), names_(names), table_(table) {}
 
   void Fill() {
@@ -92,7 +92,7 @@ class TableMatch {
   const PlannedTable& published_;
   const CatalogTable& blue_;
   const CatalogTable& green_;
-  const SideNames& names_;
+  const applier::SideNames& names_;
   VerifyTable* table_;
 };
 
@@ -114,7 +114,7 @@ uint64_t VerifyTable::bytes() const {
 
 std::vector<VerifyTable> PlanVerify(pg::Connection& blue, pg::Connection& green,
                                     const std::string& publication, const TableFilter& filter,
-                                    const SideNames& names) {
+                                    const applier::SideNames& names) {
   const auto on_blue = ReadCatalog(blue);
   const auto on_green = ReadCatalog(green);
   std::vector<VerifyTable> plan;

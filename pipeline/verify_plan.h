@@ -39,7 +39,7 @@ struct VerifyTable {
 // The tables that the publication sends, as the two sessions' snapshots show them.
 std::vector<VerifyTable> PlanVerify(pg::Connection& blue, pg::Connection& green,
                                     const std::string& publication, const TableFilter& filter,
-                                    const SideNames& names);
+                                    const applier::SideNames& names);
 
 }  // namespace pgteal::pipeline
 

@@ -38,7 +38,7 @@ struct TableResult {
 
 struct VerifyResult {
   pg::Lsn lsn;  // of the first snapshots; tables that were rewritten meanwhile have a later one
-  SideNames names;
+  applier::SideNames names;
   std::vector<TableResult> tables;
   std::vector<std::string> faults;  // beyond rows: a constraint that does not hold on green
   std::vector<std::string> notes;   // beyond tables: sequences, large objects, constraints

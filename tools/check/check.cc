@@ -24,7 +24,7 @@ void Replace(std::string* text, const std::string& token, const std::string& val
 
 std::string Expand(const char* sql, const CheckContext& context) {
   std::string text =
-      std::string(pipeline::kUserObjects) + pipeline::Renamed(sql, context.options.sides);
+      std::string(pipeline::kUserObjects) + applier::Renamed(sql, context.options.sides);
   Replace(&text, "@name@", pg::QuoteLiteral(context.options.name));
   Replace(&text, "@seconds@", std::to_string(context.options.long_transaction.count()));
   Replace(&text, "@before@", context.options.phase == CheckPhase::kBefore ? "true" : "false");
@@ -119,16 +119,16 @@ CheckOutcome OutcomeOf(Level level) {
   return CheckOutcome::kPass;
 }
 
-CheckResult Judge(const Check& check, const pipeline::SideNames& sides, Level own,
+CheckResult Judge(const Check& check, const applier::SideNames& sides, Level own,
                   CheckAnswer answer) {
   CheckResult result{.id = check.id,
                      .area = {},
                      .side = check.side,
-                     .title = pipeline::Renamed(check.title, sides),
+                     .title = applier::Renamed(check.title, sides),
                      .outcome = CheckOutcome::kPass,
                      .reason = std::move(answer.skipped),
                      .is_guardrail = own == Level::kFatal,
-                     .advice = pipeline::Renamed(check.advice, sides),
+                     .advice = applier::Renamed(check.advice, sides),
                      .findings = {}};
   if (!result.reason.empty()) {
     result.outcome = CheckOutcome::kSkipped;

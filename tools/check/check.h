@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "applier/side_names.h"
 #include "pg/connection.h"
 #include "pg/conninfo.h"
-#include "pipeline/side_names.h"
 
 namespace pgteal::tools {
 
@@ -48,7 +48,7 @@ struct CheckResult {
 struct CheckOptions {
   std::string name = "pgteal";  // the deployment: its slot and publication on blue
   // What the report calls the two, when green takes the writes and is examined as blue.
-  pipeline::SideNames sides = {};
+  applier::SideNames sides = {};
   CheckPhase phase = CheckPhase::kBefore;
   CheckCopy copy = CheckCopy::kAll;
   std::set<std::string> only;  // ids; empty: all of the phase

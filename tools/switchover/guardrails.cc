@@ -186,7 +186,7 @@ std::vector<std::string> FindConcerns(pg::Connection& from, pg::Connection& to,
 }
 
 void AddCheckResults(pg::Connection& from, pg::Connection& to, const pipeline::Deployment& oriented,
-                     const pipeline::SideNames& sides, const pipeline::FenceOptions& fence,
+                     const applier::SideNames& sides, const pipeline::FenceOptions& fence,
                      const std::set<std::string>& skip, std::vector<Objection>* objections,
                      std::vector<std::string>* warnings) {
   CheckOptions options;

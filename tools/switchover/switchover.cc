@@ -186,7 +186,7 @@ void Switchover::CheckGuardrails() {
     if (objections.empty()) {
       auto skip = options_.skip_checks;
       if (!options_.way_back) skip.insert(kWayBackChecks.begin(), kWayBackChecks.end());
-      AddCheckResults(*from_, *to_, oriented_, pipeline::SideNamesAt(epoch_), fence_, skip,
+      AddCheckResults(*from_, *to_, oriented_, applier::SideNamesAt(epoch_), fence_, skip,
                       &objections, &report_.warnings);
     }
     for (const auto& objection : objections) {

@@ -93,7 +93,7 @@ nlohmann::json RepairJson(const pipeline::VerifyResult& result) {
 }
 
 nlohmann::json DifferenceJson(const TableResult& table, const RowDifference& difference,
-                              const pipeline::SideNames& names) {
+                              const applier::SideNames& names) {
   nlohmann::json key = nlohmann::json::object();
   for (size_t i = 0; i < difference.key.size(); ++i) {
     key[table.key_columns[i]] = difference.key[i];
@@ -107,7 +107,7 @@ nlohmann::json DifferenceJson(const TableResult& table, const RowDifference& dif
   return json;
 }
 
-nlohmann::json TableJson(const TableResult& table, const pipeline::SideNames& names) {
+nlohmann::json TableJson(const TableResult& table, const applier::SideNames& names) {
   nlohmann::json differences = nlohmann::json::array();
   for (const auto& difference : table.differences) {
     differences.push_back(DifferenceJson(table, difference, names));

@@ -1,8 +1,8 @@
-#include "pipeline/side_names.h"
+#include "applier/side_names.h"
 
 #include <cctype>
 
-namespace pgteal::pipeline {
+namespace pgteal::applier {
 namespace {
 
 bool IsLetter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
@@ -36,4 +36,4 @@ std::string Renamed(std::string_view text, const SideNames& names) {
   return renamed;
 }
 
-}  // namespace pgteal::pipeline
+}  // namespace pgteal::applier

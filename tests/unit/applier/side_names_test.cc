@@ -1,8 +1,8 @@
-#include "pipeline/side_names.h"
+#include "applier/side_names.h"
 
 #include <gtest/gtest.h>
 
-namespace pgteal::pipeline {
+namespace pgteal::applier {
 namespace {
 
 TEST(SideNames, ATextOfTheUsualDirectionIsTurnedWordByWord) {
@@ -17,4 +17,4 @@ TEST(SideNames, ATextOfTheUsualDirectionIsTurnedWordByWord) {
 }
 
 }  // namespace
-}  // namespace pgteal::pipeline
+}  // namespace pgteal::applier

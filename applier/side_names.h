@@ -1,11 +1,11 @@
-#ifndef PGTEAL_PIPELINE_SIDE_NAMES_H_
-#define PGTEAL_PIPELINE_SIDE_NAMES_H_
+#ifndef PGTEAL_APPLIER_SIDE_NAMES_H_
+#define PGTEAL_APPLIER_SIDE_NAMES_H_
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-namespace pgteal::pipeline {
+namespace pgteal::applier {
 
 // What an operator calls the side that sends and the one that receives; after a switchover green
 // sends.
@@ -20,6 +20,6 @@ SideNames SideNamesAt(int64_t epoch);
 // the sides. Not for texts with names of the operator's in them.
 std::string Renamed(std::string_view text, const SideNames& names);
 
-}  // namespace pgteal::pipeline
+}  // namespace pgteal::applier
 
-#endif  // PGTEAL_PIPELINE_SIDE_NAMES_H_
+#endif  // PGTEAL_APPLIER_SIDE_NAMES_H_
