@@ -42,7 +42,8 @@ Applier::Applier(const pg::ConnInfo& target, const pg::SessionOptions& session,
       set_writer_(connection_, pipelined_, statements_, row_writer_, options_.copy_rows_min),
       exact_writer_(pipelined_, row_writer_, options_.on_conflict, options_.slot),
       resolver_(mapper),
-      commit_(connection_, pipelined_, statements_, options_.slot, options_.origin) {
+      commit_(connection_, pipelined_, statements_,
+              {.slot = options_.slot, .origin = options_.origin, .sides = options_.sides}) {
   SetUpSession();
 }
 
@@ -215,7 +216,7 @@ Applier::Attempt Applier::Try(Work work, bool is_exact) {
   } catch (const pg::ServerError& error) {
     if (connection_.is_broken()) throw;
     if (error.sqlstate() == kProtocolViolation) {
-      throw pg::ConnectionLost(fmt::format(
+      throw pg::ConnectionLost(options_.sides.Format(
           "green's columns are not those we began with, they are read again: {}", error.what()));
     }
     if (pg::Judge(error.sqlstate()).verdict == pg::Verdict::kRetry) {

@@ -22,6 +22,7 @@ struct ApplierOptions {
   bool replica_role = true;  // SET session_replication_role = replica
   std::string origin;        // replication origin that tags our commits; empty for none
   ConflictPolicy on_conflict = ConflictPolicy::kStop;
+  SideNames sides = {};
   // From this many rows of one table on, inserts go through COPY: cheaper a row than arrays, but
   // three round trips.
   size_t copy_rows_min = kCopyRowsMin;

@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "applier/batch.h"
+#include "applier/side_names.h"
 #include "applier/statement_cache.h"
 #include "pg/connection.h"
 #include "pg/lsn.h"
@@ -21,13 +23,18 @@ struct Applied {
   uint64_t conflicts = 0;
 };
 
+struct CommitOptions {
+  std::string slot;
+  std::string origin;  // replication origin that tags our commits; empty for none
+  SideNames sides = {};
+};
+
 // How a lane's transactions end: with the progress row, the replication origin's stamp and COMMIT.
 // Belongs to the lane's thread.
 class BatchCommit {
  public:
-  // `origin`: name of a replication origin that tags our commits; empty for none.
   BatchCommit(pg::Connection& connection, pg::Pipelined& pipelined, StatementCache& statements,
-              std::string slot, std::string origin);
+              CommitOptions options);
 
   // Executes the session's `settings` and takes the origin, in one round trip.
   void SetUp(const std::string& settings);
@@ -43,12 +50,13 @@ class BatchCommit {
 
  private:
   std::string OriginSql() const;
+  pg::Lsn ParseLsn(std::string_view text) const;
+  [[noreturn]] void ThrowNoPosition() const;
 
   pg::Connection& connection_;
   pg::Pipelined& pipelined_;
   StatementCache& statements_;
-  const std::string slot_;
-  const std::string origin_;
+  const CommitOptions options_;
   uint64_t generation_ = 0;
   bool has_origin_ = false;
 };

@@ -1,12 +1,11 @@
 #include "applier/errors.h"
 
-#include <fmt/format.h>
-
 namespace pgteal::applier {
 
-void ThrowUnsentValue(const std::string& table) {
+void ThrowUnsentValue(const TargetRelation& target) {
   throw pg::Refused(
-      fmt::format("blue sent an insert into {} without a TOAST value", table),
+      target.sides.Format("blue sent an insert into {} without a TOAST value",
+                          target.DisplayName()),
       "A row filter of the publication made this insert from an update: drop the row filter.");
 }
 

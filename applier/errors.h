@@ -1,8 +1,7 @@
 #ifndef PGTEAL_APPLIER_ERRORS_H_
 #define PGTEAL_APPLIER_ERRORS_H_
 
-#include <string>
-
+#include "applier/target_relation.h"
 #include "pg/error.h"
 
 namespace pgteal::applier {
@@ -20,7 +19,7 @@ class TakenOver : public pg::Refused {
 
 // An insert lacks a value that blue holds out of line: it was an update, and pgoutput's row filter
 // made an insert of it without fetching what the update had left alone. Throws Refused.
-[[noreturn]] void ThrowUnsentValue(const std::string& table);
+[[noreturn]] void ThrowUnsentValue(const TargetRelation& target);
 
 }  // namespace pgteal::applier
 

@@ -1,7 +1,5 @@
 #include "applier/folder.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -102,7 +100,7 @@ bool Folder::Fold(const Change& change, const TargetRelation& target, uint32_t t
 }
 
 bool Folder::Insert(const TargetRelation& target, uint32_t table, Values row) {
-  if (HasUnchanged(target, row)) ThrowUnsentValue(target.DisplayName());
+  if (HasUnchanged(target, row)) ThrowUnsentValue(target);
   if (target.key.empty()) {
     RowEffect& effect = NewRow(table, 0, row);
     effect.write = Write::kInsert;
@@ -121,9 +119,9 @@ bool Folder::Insert(const TargetRelation& target, uint32_t table, Values row) {
 bool Folder::Update(const TargetRelation& target, uint32_t table, Values key, Values row) {
   for (const uint16_t column : target.key) {
     if (key[column].is_unchanged()) {
-      throw pg::ProtocolError(fmt::format("blue sent an update of {} without its key column {}",
-                                          target.DisplayName(),
-                                          target.source->columns[column].name));
+      throw pg::ProtocolError(
+          target.sides.Format("blue sent an update of {} without its key column {}",
+                              target.DisplayName(), target.source->columns[column].name));
     }
   }
   bool is_new = false;

@@ -49,7 +49,7 @@ size_t RowWriter::Send(const std::string& sql) {
 
 size_t RowWriter::Insert(const TargetRelation& target, Values row) {
   for (const uint16_t column : target.written) {
-    if (row[column].is_unchanged()) ThrowUnsentValue(target.DisplayName());
+    if (row[column].is_unchanged()) ThrowUnsentValue(target);
   }
   AddParams(target, target.written, row, false);
   return Send(InsertRowSql(target, target.written));

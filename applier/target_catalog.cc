@@ -221,10 +221,11 @@ void MapColumns(const pg::Result& rows, TargetRelation* target) {
   }
   for (size_t i = 0; i < source.columns.size(); ++i) {
     if (!is_mapped[i]) {
-      throw pg::Refused(fmt::format("column {} of {} is missing on green", source.columns[i].name,
-                                    target->DisplayName()),
-                        "Add the column on green with the type it has on blue, then start again: "
-                        "nothing is lost.");
+      throw pg::Refused(
+          target->sides.Format("column {} of {} is missing on green", source.columns[i].name,
+                               target->DisplayName()),
+          target->sides.Format("Add the column on green with the type it has on blue, then start "
+                               "again: nothing is lost."));
     }
     if (!target->columns[i].is_generated) target->written.push_back(static_cast<uint16_t>(i));
   }
@@ -284,7 +285,7 @@ void ChooseMode(const pg::Result& table, bool has_other_unique, bool replica_rol
   const auto set = [target](ApplyMode mode, const char* reason) {
     if (target->mode >= mode) return;
     target->mode = mode;
-    target->mode_reason = reason;
+    target->mode_reason = Renamed(reason, target->sides);
   };
   for (size_t i = 0; i < target->columns.size(); ++i) {
     const auto& column = target->columns[i];
@@ -306,8 +307,9 @@ void ChooseMode(const pg::Result& table, bool has_other_unique, bool replica_rol
 
 }  // namespace
 
-TargetCatalog::TargetCatalog(std::unique_ptr<pg::Connection> session, bool replica_role)
-    : connection_(std::move(session)), replica_role_(replica_role) {}
+TargetCatalog::TargetCatalog(std::unique_ptr<pg::Connection> session, bool replica_role,
+                             SideNames sides)
+    : connection_(std::move(session)), replica_role_(replica_role), sides_(std::move(sides)) {}
 
 std::shared_ptr<const TargetRelation> TargetCatalog::Find(
     const std::shared_ptr<const decoder::Relation>& source) {
@@ -326,6 +328,7 @@ std::shared_ptr<const TargetRelation> TargetCatalog::Read(
     const std::shared_ptr<const decoder::Relation>& source) {
   auto target = std::make_shared<TargetRelation>();
   target->source = source;
+  target->sides = sides_;
   target->schema = source->schema;
   target->name = source->name;
   target->qualified = pg::QuoteQualified(source->schema, source->name);
@@ -340,19 +343,20 @@ std::shared_ptr<const TargetRelation> TargetCatalog::Read(
        {kReadyLsnSql, name}});
   const auto& table = facts[0];
   if (table.is_empty()) {
-    throw pg::Refused(fmt::format("table {} is missing on green", target->DisplayName()),
-                      "Create the table on green, or leave it out of the publication, then start "
-                      "again: nothing is lost.");
+    throw pg::Refused(
+        sides_.Format("table {} is missing on green", target->DisplayName()),
+        sides_.Format("Create the table on green, or leave it out of the publication, "
+                      "then start again: nothing is lost."));
   }
   if (table.Bool(0, 2)) {
     throw pg::Refused(
-        fmt::format("row security applies to our role on green, table {}", target->DisplayName()),
+        sides_.Format("row security applies to our role on green, table {}", target->DisplayName()),
         "Give the role BYPASSRLS, or make it the owner of a table without FORCE ROW LEVEL "
         "SECURITY.");
   }
   if (!table.Bool(0, 5)) {
     throw pg::Refused(
-        fmt::format("our role may not write table {} on green", target->DisplayName()),
+        sides_.Format("our role may not write table {} on green", target->DisplayName()),
         fmt::format("GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON {} TO <role>;",
                     target->qualified));
   }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "applier/side_names.h"
 #include "decoder/relation.h"
 #include "pg/ids.h"
 #include "pg/lsn.h"
@@ -52,6 +53,7 @@ struct TargetRelation {
   std::string schema;  // as blue names it, unquoted; for messages
   std::string name;
   std::string qualified;  // quoted
+  SideNames sides = {};   // for messages
   bool is_partitioned = false;
   // Green's copy of the table holds everything that was committed up to here: transactions that end
   // at it or before are not for this table. 0 when the table was not copied by us.

@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace pgteal::pg {
 
@@ -19,6 +20,8 @@ class Error : public std::runtime_error {
 
   // Adds where it happened, once, on the way up: "…, relation public.t, xid 7, lsn 0/1A2B".
   void AddContext(std::string_view note);
+  // For whoever knows more of what a server's refusal means.
+  void SetHint(std::string hint) { hint_ = std::move(hint); }
 
  private:
   std::string text_;

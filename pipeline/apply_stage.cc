@@ -74,7 +74,7 @@ ApplyStage::ApplyStage(const Deployment& deployment, const StreamOptions& option
         return OpenCatalog(deployment, options, supervisor.interrupt());
       })),
       green_(OpenTarget(deployment, supervisor, std::move(green))),
-      writers_(deployment.name) {}
+      writers_(deployment) {}
 
 ApplyStage::~ApplyStage() { Stop(); }
 
@@ -98,7 +98,8 @@ void ApplyStage::OpenLanes(size_t at_once) {
   replica_role_ = opened.replica_role;
   has_origins_ = opened.has_origins;
   lacks_schema_ = opened.lacks_schema;
-  catalog_ = std::make_unique<applier::TargetCatalog>(std::move(opened.session), replica_role_);
+  catalog_ = std::make_unique<applier::TargetCatalog>(std::move(opened.session), replica_role_,
+                                                      deployment_.sides);
   for (size_t i = 0; i < std::min(at_once, lane_count_); ++i) {
     appliers_.push_back(Beside([this, i] { return OpenLane(i); }));
   }
@@ -114,7 +115,8 @@ void ApplyStage::MeasureDistance() {
   round_trip_ = green_.shortest_answer();
   is_far_ = round_trip_ >= kFar;
   lane_count_ = options_.lanes != 0 ? options_.lanes : is_far_ ? kFarLanes : kNearLanes;
-  spdlog::debug("round trip to green {} us, lanes {}", round_trip_.count(), lane_count_);
+  spdlog::debug("round trip to {} {} us, lanes {}", deployment_.sides.green, round_trip_.count(),
+                lane_count_);
 }
 
 pg::Lsn ApplyStage::TakeOver() {
@@ -149,6 +151,7 @@ applier::ApplierOptions ApplyStage::LaneOptions(size_t index) const {
           .replica_role = replica_role_,
           .origin = has_origins_ ? fmt::format("pgteal_{}_{}", deployment_.name, index) : "",
           .on_conflict = options_.on_conflict,
+          .sides = deployment_.sides,
           .copy_rows_min = CopyRowsMin(round_trip_)};
 }
 
@@ -195,7 +198,7 @@ void ApplyStage::BuildEarlyLane() {
   if (!replica_role_) return;
   const auto connect = [this] { return OpenOwnLane(lane_count_); };
   early_lane_ = std::make_unique<EarlyLane>(lane_count_, connect, *order_, *progress_,
-                                            ring_->not_empty());
+                                            ring_->not_empty(), deployment_.sides);
 }
 
 std::jthread ApplyStage::StartWorker(std::atomic<size_t>& running,

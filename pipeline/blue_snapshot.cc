@@ -80,7 +80,8 @@ std::optional<pg::Lsn> BlueSnapshot::Take(const std::string& slot, const Session
   }
 }
 
-void AwaitWriters(pg::Connection& blue, const std::atomic<bool>& stop) {
+void AwaitWriters(pg::Connection& blue, const applier::SideNames& sides,
+                  const std::atomic<bool>& stop) {
   Writers left = FindWriters(blue);
   const auto began = Clock::now();
   auto next_warning = began + kMoment;
@@ -91,8 +92,8 @@ void AwaitWriters(pg::Connection& blue, const std::atomic<bool>& stop) {
     std::erase_if(left, [&now](const auto& writer) { return !now.contains(writer.first); });
     if (left.empty() || Clock::now() < next_warning) continue;
     next_warning = Clock::now() + kWarnInterval;
-    spdlog::warn("a snapshot of blue has to wait for the end of transactions that write: {}",
-                 Names(left));
+    spdlog::warn("a snapshot of {} has to wait for the end of transactions that write: {}",
+                 sides.blue, Names(left));
   }
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "applier/side_names.h"
 #include "pg/connection.h"
 #include "pg/lsn.h"
 #include "pg/replication.h"
@@ -43,7 +44,8 @@ class BlueSnapshot {
 
 // Returns once every transaction that has been writing on blue for longer than a moment has ended;
 // names them meanwhile. Without privileges to see more it goes by locks. Throws Interrupted.
-void AwaitWriters(pg::Connection& blue, const std::atomic<bool>& stop);
+void AwaitWriters(pg::Connection& blue, const applier::SideNames& sides,
+                  const std::atomic<bool>& stop);
 
 }  // namespace pgteal::pipeline
 

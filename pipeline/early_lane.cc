@@ -21,12 +21,13 @@ constexpr milliseconds kWaitersLook{250};
 }  // namespace
 
 EarlyLane::EarlyLane(size_t index, Connect connect, CommitOrder& order, Progress& progress,
-                     Doorbell& batcher_doorbell)
+                     Doorbell& batcher_doorbell, const applier::SideNames& sides)
     : index_(index),
       connect_(std::move(connect)),
       order_(order),
       progress_(progress),
-      batcher_doorbell_(batcher_doorbell) {}
+      batcher_doorbell_(batcher_doorbell),
+      sides_(sides) {}
 
 bool EarlyLane::WantsOne() {
   if (session_.load(std::memory_order_acquire) == Session::kReady) {
@@ -121,7 +122,8 @@ void EarlyLane::ConnectNow() {
   } catch (const pg::Interrupted&) {
     throw;
   } catch (const pg::Error& error) {
-    spdlog::warn("large transactions are not applied before blue commits them: {}", error.what());
+    spdlog::warn("large transactions are not applied before {} commits them: {}", sides_.blue,
+                 error.what());
     session_.store(Session::kRefused, std::memory_order_release);
     return;
   }

@@ -22,9 +22,10 @@ class EarlyLane final : public decoder::EarlyApply {
  public:
   using Connect = std::function<std::unique_ptr<applier::Applier>()>;
 
-  // `index`: its place in the order. `batcher_doorbell`: rung after a commit.
+  // `index`: its place in the order. `batcher_doorbell`: rung after a commit. `sides`: for
+  // messages; outlives it.
   EarlyLane(size_t index, Connect connect, CommitOrder& order, Progress& progress,
-            Doorbell& batcher_doorbell);
+            Doorbell& batcher_doorbell, const applier::SideNames& sides);
 
   // Receiver thread. The first call has the lane connect: nothing is taken that could not be
   // committed.
@@ -61,6 +62,7 @@ class EarlyLane final : public decoder::EarlyApply {
   CommitOrder& order_;
   Progress& progress_;
   Doorbell& batcher_doorbell_;
+  const applier::SideNames& sides_;
   Doorbell doorbell_;
   enum class Session : uint8_t { kNone, kWanted, kReady, kRefused };
   std::atomic<Session> session_ = Session::kNone;  // kReady releases applier_ and backend_pid_

@@ -144,7 +144,7 @@ void Load::CheckSlot() {
                       "Somebody dropped it. Run `pgteal cleanup` and begin anew.");
   }
   if (!slot) return;
-  RequireKeptSlot(*slot);
+  RequireKeptSlot(*slot, deployment_.sides);
   if (SlotUser(*blue_, deployment_.name)) {
     throw pg::Refused(fmt::format("another process streams from slot {}", deployment_.name),
                       "Stop it first: this load and its stream must not overlap.");
@@ -384,7 +384,7 @@ void Load::Finish() {
   if (is_reload()) {
     RecordComplete(*green_, deployment_.name, options_.reload);
   } else {
-    const size_t sequences = CopySequences(*blue_, *green_);
+    const size_t sequences = CopySequences(*blue_, *green_, deployment_.sides);
     spdlog::info("sequences set on green: {}", sequences);
     SetDeploymentState(*green_, deployment_.name,
                        has_postponed_checks_ ? "catching_up" : "streaming");

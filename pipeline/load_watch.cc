@@ -33,7 +33,7 @@ std::string Hours(double seconds_left) {
 LoadWatch::LoadWatch(const Deployment& deployment, const pg::Interrupt& interrupt)
     : deployment_(deployment),
       interrupt_(interrupt),
-      writers_(deployment.name),
+      writers_(deployment),
       next_look_(Clock::now() + kInterval) {}
 
 void LoadWatch::Look(LoadProgress& progress) {
@@ -67,7 +67,7 @@ void LoadWatch::RequireSlot(LoadPhase phase) {
                       "What was committed since is in no stream. Run `pgteal cleanup` and begin "
                       "anew.");
   }
-  if (slot) RequireKeptSlot(*slot);
+  if (slot) RequireKeptSlot(*slot, deployment_.sides);
 }
 
 // They hold up everybody who comes after them.

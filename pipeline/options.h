@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "applier/conflict.h"
+#include "applier/side_names.h"
 #include "pg/connection.h"
 #include "pg/conninfo.h"
 #include "pg/lsn.h"
@@ -28,6 +29,8 @@ struct Deployment {
   pg::ConnInfo source;
   pg::ConnInfo target;
   std::string name = "pgteal";  // the slot and the publication on blue bear it, too
+  // What messages call the two: source and target change places with each turn.
+  applier::SideNames sides = {};
 };
 
 // How our sessions introduce themselves: "pgteal lane NAME". Another process of the same deployment

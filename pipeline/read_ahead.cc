@@ -38,6 +38,10 @@ uint64_t BigEndian(std::string_view bytes) {
   return value;
 }
 
+[[noreturn]] void ThrowHalfRow(const ReadAheadOptions& options) {
+  throw pg::ProtocolError(options.sides.Format("blue sent half a row of changes"));
+}
+
 bool IsStreamStart(std::string_view message) {
   return decoder::TypeOf(message) == decoder::MessageType::kStreamStart;
 }
@@ -177,9 +181,9 @@ std::optional<ReadAhead::Message> ReadAhead::Next() {
     if (buffer_.empty()) return std::nullopt;
   }
   const std::string_view left = std::string_view(buffer_).substr(cursor_);
-  if (left.size() < kDataField) throw pg::ProtocolError("blue sent half a row of changes");
+  if (left.size() < kDataField) ThrowHalfRow(options_);
   const uint64_t bytes = BigEndian(left.substr(kDataField - 4, 4));
-  if (left.size() - kDataField < bytes) throw pg::ProtocolError("blue sent half a row of changes");
+  if (left.size() - kDataField < bytes) ThrowHalfRow(options_);
   cursor_ += kDataField + bytes;
   return Message{.lsn = pg::Lsn{BigEndian(left.substr(kLsnField, 8))},
                  .payload = left.substr(kDataField, bytes)};

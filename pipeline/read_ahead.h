@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "applier/side_names.h"
 #include "pg/connection.h"
 #include "pg/copy.h"
 #include "pg/interrupt.h"
@@ -16,6 +17,7 @@
 namespace pgteal::pipeline {
 
 struct ReadAheadOptions {
+  applier::SideNames sides = {};
   // WAL of blue that is worth it; and less than that at the end is left to the stream.
   uint64_t backlog_bytes_min = 64 << 20;
   // WAL that one call decodes. Blue keeps the call's result in memory (work_mem), then in temporary

@@ -137,7 +137,8 @@ Receiver::Step Receiver::ReadSome() {
       case pg::ReplicationConnection::Received::kNothing:
         return Step::kIdle;
       case pg::ReplicationConnection::Received::kEnd:
-        throw pg::ConnectionLost("blue ended the stream (it is shutting down)");
+        throw pg::ConnectionLost(
+            options_.sides.Format("blue ended the stream (it is shutting down)"));
       case pg::ReplicationConnection::Received::kMessage:
         OnFrame(payload);
     }
@@ -249,9 +250,8 @@ void Receiver::CheckSilence() {
   if (!silence_.IsTimeToTell()) return;
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(options_.receive_timeout).count();
   spdlog::warn(
-      "nothing has come through slot {} for {} s: blue's walsender decodes something large, or "
-      "hangs",
-      options_.stream.slot, seconds);
+      "nothing has come through slot {} for {} s: {}'s walsender decodes something large, or hangs",
+      options_.stream.slot, seconds, options_.sides.blue);
 }
 
 void Receiver::SendStatus(Clock::time_point now) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string_view>
 
+#include "applier/side_names.h"
 #include "decoder/assembler.h"
 #include "decoder/stream_frame.h"
 #include "pg/replication.h"
@@ -19,6 +20,7 @@
 namespace pgteal::pipeline {
 
 struct ReceiverOptions {
+  applier::SideNames sides = {};
   pg::Lsn resume_lsn;        // everything that ends at or before it is on green already
   pg::Lsn until_lsn;         // nothing that ends after it is passed on; zero for no end
   pg::StreamOptions stream;  // what to ask of blue once the backlog has been read ahead

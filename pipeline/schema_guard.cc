@@ -11,7 +11,6 @@
 #include "pipeline/publication_watch.h"
 #include "pipeline/schema_drift.h"
 #include "pipeline/supervisor.h"
-#include "pipeline/turn.h"
 
 namespace pgteal::pipeline {
 namespace {
@@ -45,11 +44,10 @@ SchemaGuard::~SchemaGuard() { Stop(); }
 void SchemaGuard::Prepare(pg::Connection& blue, pg::Connection& green) {
   if (mode_ == DdlGuard::kOff) return;
   try {
-    LearnNames(blue, green);
     has_log_ = mode_ == DdlGuard::kEventTrigger && InstallDdlLog(blue);
     if (mode_ == DdlGuard::kEventTrigger && !has_log_) {
       spdlog::warn("our role may not create event triggers on {}: its catalog is compared only",
-                   names_.blue);
+                   deployment_.sides.blue);
     }
     // What is behind is for the first look to tell.
     RecordPublished(blue, green, deployment_.name);
@@ -57,10 +55,12 @@ void SchemaGuard::Prepare(pg::Connection& blue, pg::Connection& green) {
     const auto known = FindDifferences(blue, deployment_.name, CompareStructure(blue, green));
     RecordBaseline(green, deployment_.name, known);
     if (known.empty()) return;
-    spdlog::warn("{}'s schema differs from the start: {}", names_.green, Names(known, names_));
+    spdlog::warn("{}'s schema differs from the start: {}", deployment_.sides.green,
+                 Names(known, deployment_.sides));
   } catch (const pg::ServerError& error) {
     if (blue.is_broken() || green.is_broken()) throw;
-    spdlog::warn("changes of {}'s schema are not noticed: {}", names_.blue, error.what());
+    spdlog::warn("changes of {}'s schema are not noticed: {}", deployment_.sides.blue,
+                 error.what());
   }
 }
 
@@ -81,7 +81,7 @@ void SchemaGuard::LookOnce(pg::Connection& blue, pg::Connection& green) {
   try {
     Look(blue, green);
   } catch (const pg::Error& error) {
-    spdlog::debug("{}'s schema was not compared: {}", names_.blue, error.what());
+    spdlog::debug("{}'s schema was not compared: {}", deployment_.sides.blue, error.what());
   }
 }
 
@@ -128,7 +128,8 @@ void SchemaGuard::LookSafely(const pg::Interrupt& interrupt) {
     Connect(interrupt);
     Look(*blue_, *green_);
   } catch (const pg::Error& error) {
-    spdlog::debug("{}'s schema is not compared for the moment: {}", names_.blue, error.what());
+    spdlog::debug("{}'s schema is not compared for the moment: {}", deployment_.sides.blue,
+                  error.what());
     blue_.reset();
     green_.reset();
   }
@@ -140,13 +141,7 @@ void SchemaGuard::Connect(const pg::Interrupt& interrupt) {
   if (!green_) green_ = std::make_unique<pg::Connection>(deployment_.target, session);
 }
 
-void SchemaGuard::LearnNames(pg::Connection& blue, pg::Connection& green) {
-  names_ = applier::SideNamesAt(
-      std::max(ReadTurn(blue, deployment_.name).epoch, ReadTurn(green, deployment_.name).epoch));
-}
-
 void SchemaGuard::Look(pg::Connection& blue, pg::Connection& green) {
-  LearnNames(blue, green);
   if (has_log_) ReportStatements(blue, green);
   const std::string tokens = SchemaToken(blue) + " " + SchemaToken(green);
   has_looked_ = true;
@@ -162,15 +157,15 @@ void SchemaGuard::Look(pg::Connection& blue, pg::Connection& green) {
 
 void SchemaGuard::ReportStatements(pg::Connection& blue, pg::Connection& green) {
   for (const auto& line : ReadDdlLog(blue)) {
-    spdlog::info("on {}: {}", names_.blue, line);
+    spdlog::info("on {}: {}", deployment_.sides.blue, line);
     applier::RecordEvent(green, deployment_.name, "ddl_statement", line);
   }
 }
 
 void SchemaGuard::Report(pg::Connection& green, const std::vector<SchemaDifference>& changes) {
-  const std::string names = Names(changes, names_);
-  const std::string settled =
-      fmt::format("{} has the changes of {}'s schema", names_.green, names_.blue);
+  const std::string names = Names(changes, deployment_.sides);
+  const std::string settled = fmt::format("{} has the changes of {}'s schema",
+                                          deployment_.sides.green, deployment_.sides.blue);
   const bool is_settled = changes.empty();
   green.Exec("BEGIN");
   const bool has_moved =
@@ -191,7 +186,7 @@ void SchemaGuard::Report(pg::Connection& green, const std::vector<SchemaDifferen
     spdlog::info("{}", settled);
   } else {
     spdlog::warn("{}'s schema has changed, {}'s has not: {}. `pgteal check` prints the SQL",
-                 names_.blue, names_.green, names);
+                 deployment_.sides.blue, deployment_.sides.green, names);
   }
 }
 

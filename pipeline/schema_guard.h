@@ -45,7 +45,6 @@ class SchemaGuard {
   void LookSafely(const pg::Interrupt& interrupt);
   void Look(pg::Connection& blue, pg::Connection& green);
   void Connect(const pg::Interrupt& interrupt);
-  void LearnNames(pg::Connection& blue, pg::Connection& green);
   void ReportStatements(pg::Connection& blue, pg::Connection& green);
   void Report(pg::Connection& green, const std::vector<SchemaDifference>& changes);
 
@@ -58,9 +57,8 @@ class SchemaGuard {
   // The guard's thread; before it starts and after it has ended, the main thread.
   std::unique_ptr<pg::Connection> blue_;
   std::unique_ptr<pg::Connection> green_;
-  applier::SideNames names_;  // of the two
-  std::string tokens_;        // fingerprints at the last whole comparison
-  std::string reported_;      // the changes of the last report
+  std::string tokens_;    // fingerprints at the last whole comparison
+  std::string reported_;  // the changes of the last report
   bool has_log_ = false;
   bool has_looked_ = false;
   std::jthread thread_;  // last, so that it ends first

@@ -110,14 +110,15 @@ void SetValues(pg::Connection& green, const Values& values) {
 
 // Without what is missing on green, which is named.
 std::vector<std::string> InBoth(const std::vector<std::string>& on_blue,
-                                const std::vector<std::string>& on_green) {
+                                const std::vector<std::string>& on_green,
+                                const std::string& green) {
   const std::unordered_set<std::string> known(on_green.begin(), on_green.end());
   std::vector<std::string> names;
   for (const auto& name : on_blue) {
     if (known.contains(name)) {
       names.push_back(name);
     } else {
-      spdlog::warn("sequence {} is missing on green", name);
+      spdlog::warn("sequence {} is missing on {}", name, green);
     }
   }
   return names;
@@ -139,10 +140,10 @@ std::map<std::string, SequenceValue> ReadSequences(pg::Connection& side) {
 
 // Blue is read while green is still busy with the part before: behind a fence every millisecond is
 // an outage.
-size_t CopySequences(pg::Connection& blue, pg::Connection& green) {
+size_t CopySequences(pg::Connection& blue, pg::Connection& green, const applier::SideNames& sides) {
   auto on_green = Meanwhile([&green] { return ReadNames(green); });
   const auto on_blue = ReadNames(blue);
-  const auto names = InBoth(on_blue, on_green.get());
+  const auto names = InBoth(on_blue, on_green.get(), sides.green);
   std::future<void> setting;
   for (const auto& part : Parts(names)) {
     auto values = ReadValues(blue, part);

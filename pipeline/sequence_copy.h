@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "applier/side_names.h"
 #include "pg/connection.h"
 
 namespace pgteal::pipeline {
@@ -27,7 +28,7 @@ std::map<std::string, SequenceValue> ReadSequences(pg::Connection& side);
 // (before version 19), so this is as of now and is done again at a switchover. Returns how many of
 // blue's sequences green has; names those that it lacks in the log. Meanwhile `green` is used by a
 // thread of its own. After an error some of green's sequences may have been set.
-size_t CopySequences(pg::Connection& blue, pg::Connection& green);
+size_t CopySequences(pg::Connection& blue, pg::Connection& green, const applier::SideNames& sides);
 
 }  // namespace pgteal::pipeline
 

@@ -127,9 +127,9 @@ pg::Lsn Session::CheckSource() {
   // Before the progress: a process that streams at this moment moves the slot after it.
   const auto slot = pg::FindSlot(*blue_, deployment_.name);
   const auto progress = applier::ReadProgress(green, deployment_.name);
-  RequireKnownSource(green, deployment_.name, identity);
+  RequireKnownSource(green, deployment_, identity);
   if (!progress) {
-    throw pg::Refused(fmt::format("green holds no deployment {}", deployment_.name),
+    throw pg::Refused(deployment_.sides.Format("green holds no deployment {}", deployment_.name),
                       "It was cleaned up: start anew.");
   }
   // Whoever took over may hold the slot for ever: that is not what to wait for.
@@ -139,7 +139,7 @@ pg::Lsn Session::CheckSource() {
         "Let that one run, or stop it and start this one again.");
   }
   if (!slot) {
-    throw pg::Refused(fmt::format("slot {} does not exist on blue", deployment_.name),
+    throw pg::Refused(deployment_.sides.Format("slot {} does not exist on blue", deployment_.name),
                       "Somebody dropped it; what was committed since is not in any stream. Run "
                       "`pgteal cleanup` and begin anew.");
   }
@@ -148,13 +148,15 @@ pg::Lsn Session::CheckSource() {
                                   slot->plugin, slot->database),
                       "Use another --name.");
   }
-  RequireKeptSlot(*slot);
+  RequireKeptSlot(*slot, deployment_.sides);
   if (slot->confirmed_flush_lsn > progress->end_lsn) {
     throw pg::Refused(
-        fmt::format("slot {} stands at {}, past green's progress {}: changes between would be lost",
-                    slot->name, slot->confirmed_flush_lsn, progress->end_lsn),
-        "The slot was re-created or advanced, or green was restored from a backup. Run `pgteal "
-        "cleanup` and begin anew.");
+        deployment_.sides.Format(
+            "slot {} stands at {}, past green's progress {}: changes between would be lost",
+            slot->name, slot->confirmed_flush_lsn, progress->end_lsn),
+        deployment_.sides.Format(
+            "The slot was re-created or advanced, or green was restored from a backup. Run `pgteal "
+            "cleanup` and begin anew."));
   }
   source_lsn_ = identity.flush_lsn;
   if (options_.until_caught_up && !state_.until_lsn.is_valid()) {
@@ -179,7 +181,8 @@ void Session::RequireNobodyReadsAhead() {
 void Session::RequireNobodyStreams() {
   const auto slot = pg::FindSlot(*blue_, deployment_.name);
   if (!slot || !slot->is_active) return;
-  ThrowBusy(fmt::format("slot {} is active for process {} of blue", slot->name, slot->active_pid));
+  ThrowBusy(deployment_.sides.Format("slot {} is active for process {} of blue", slot->name,
+                                     slot->active_pid));
 }
 
 // Of two that begin at the same moment each shows itself before it looks for the other: one of them
@@ -198,7 +201,7 @@ void Session::StartStream(pg::Lsn progress_lsn) {
 
 // Null when the stream does better, or when blue does not let us.
 std::unique_ptr<ReadAhead> Session::BeginReadAhead(pg::Lsn progress_lsn) {
-  ReadAheadOptions read_ahead;
+  ReadAheadOptions read_ahead{.sides = deployment_.sides};
   if (options_.read_ahead == ReadAheadMode::kOff || !state_.may_read_ahead) return nullptr;
   if (options_.read_ahead == ReadAheadMode::kOn) read_ahead.backlog_bytes_min = 1;
   if (source_lsn_.value < progress_lsn.value + read_ahead.backlog_bytes_min) return nullptr;
@@ -245,7 +248,8 @@ void Session::StartThreads() {
                                 .memory_bytes_max = options_.transaction_bytes_max},
       spool_, apply_->early_apply());
   receiver_ =
-      std::make_unique<Receiver>(ReceiverOptions{.resume_lsn = resume_lsn,
+      std::make_unique<Receiver>(ReceiverOptions{.sides = deployment_.sides,
+                                                 .resume_lsn = resume_lsn,
                                                  .until_lsn = state_.until_lsn,
                                                  .stream = stream_options_,
                                                  .feedback = options_.feedback,

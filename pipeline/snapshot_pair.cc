@@ -52,16 +52,17 @@ void ThrowIfStopped(const std::atomic<bool>& stop) {
   if (stop.load(std::memory_order_acquire)) throw pg::Interrupted();
 }
 
-void RequireComparable(pg::Connection& green, const std::string& name) {
+void RequireComparable(pg::Connection& green, const Deployment& deployment) {
   if (!applier::HasSchema(green)) {
-    throw pg::Refused(fmt::format("green holds no deployment {}", name),
+    throw pg::Refused(deployment.sides.Format("green holds no deployment {}", deployment.name),
                       "Start it with `pgteal run`.");
   }
   applier::EnsureSchema(green);
-  const std::string state = DeploymentState(green, name);
+  const std::string state = DeploymentState(green, deployment.name);
   for (const char* loading : {"schema", "copying", "indexing", "catching_up"}) {
     if (state != loading) continue;
-    throw pg::Refused("green is still being loaded", "Compare once `pgteal run` streams.");
+    throw pg::Refused(deployment.sides.Format("green is still being loaded"),
+                      "Compare once `pgteal run` streams.");
   }
 }
 
@@ -83,7 +84,7 @@ class Meeting {
                .control = std::make_unique<pg::Connection>(deployment.target, session_),
                .hold = nullptr,
                .blue = {}} {
-    RequireComparable(*point_.control, deployment.name);
+    RequireComparable(*point_.control, deployment);
   }
 
   // False: something came between; the next attempt may succeed.
@@ -91,11 +92,12 @@ class Meeting {
     point_.hold.reset();
     point_.blue = Open(deployment_.source, session_, options_.sessions);
     BlueSnapshot snapshot(deployment_.source, session_);
-    RequireKnownSource(*point_.control, deployment_.name, snapshot.Identify());
+    RequireKnownSource(*point_.control, deployment_, snapshot.Identify());
     return IsRunning() ? TryHeld(snapshot) : TryAlone(snapshot);
   }
   HeldPoint Take() { return std::move(point_); }
   HeldPoint& point() { return point_; }
+  const applier::SideNames& sides() const { return deployment_.sides; }
 
  private:
   std::string SlotName() const {
@@ -113,7 +115,7 @@ class Meeting {
   }
 
   bool TryHeld(BlueSnapshot& snapshot) {
-    AwaitWriters(blue_, stop_);
+    AwaitWriters(blue_, deployment_.sides, stop_);
     point_.hold = std::make_unique<Hold>(*point_.control, deployment_.name);
     if (!point_.hold->Ask(kAnswerMax)) {
       if (!IsStreamed(blue_, deployment_.name)) return false;
@@ -124,8 +126,8 @@ class Meeting {
     const auto lsn = snapshot.Take(SlotName(), point_.blue, Clock::now() + options_.hold_max);
     if (!lsn) {
       point_.hold->Release();
-      spdlog::info("blue's snapshot took longer than {} ms: the stream goes on, trying again",
-                   options_.hold_max.count());
+      spdlog::info("{}'s snapshot took longer than {} ms: the stream goes on, trying again",
+                   deployment_.sides.blue, options_.hold_max.count());
       return false;
     }
     point_.lsn = *lsn;
@@ -143,7 +145,7 @@ class Meeting {
       if (progress > lsn) return false;
       if (Clock::now() > next_look) {
         next_look = Clock::now() + milliseconds(1000);
-        spdlog::debug("green is at {}, on its way to {}", progress, lsn);
+        spdlog::debug("{} is at {}, on its way to {}", deployment_.sides.green, progress, lsn);
         if (!IsStreamed(blue_, deployment_.name)) return false;
       }
       std::this_thread::sleep_for(kPoll);
@@ -153,7 +155,8 @@ class Meeting {
   }
 
   bool TryAlone(BlueSnapshot& snapshot) {
-    spdlog::info("no `run` streams: green is brought up to a snapshot of blue");
+    spdlog::info("no `run` streams: {} is brought up to a snapshot of {}", deployment_.sides.green,
+                 deployment_.sides.blue);
     const auto lsn = snapshot.Take(SlotName(), point_.blue, std::nullopt);
     point_.lsn = lsn.value_or(pg::Lsn{});
     LockTables(*point_.blue.front(), options_.locked_tables);
@@ -191,9 +194,10 @@ void Meet(Meeting& meeting, const std::atomic<bool>& stop, Done done) {
     }
   }
   throw pg::Refused(
-      fmt::format("blue and green could not be brought to one point in {} attempts", kAttemptsMax),
-      "Blue's snapshot waits for every transaction that writes. Raise --hold-max, or verify when "
-      "there are fewer long ones.");
+      meeting.sides().Format("blue and green could not be brought to one point in {} attempts",
+                             kAttemptsMax),
+      meeting.sides().Format("Blue's snapshot waits for every transaction that writes. Raise "
+                             "--hold-max, or verify when there are fewer long ones."));
 }
 
 // The progress row as the snapshot shows it is what counts. Past blue's snapshot, green is too new.
@@ -224,6 +228,7 @@ HeldPoint HoldAtSnapshot(const Deployment& deployment, const SnapshotOptions& op
 SnapshotPair TakeSnapshots(const Deployment& deployment, const SnapshotOptions& options,
                            const std::atomic<bool>& stop) {
   SnapshotPair pair;
+  pair.sides = deployment.sides;
   Meeting meeting(deployment, options, stop);
   const auto session = SessionFor(deployment, options);
   auto green = Open(deployment.target, session, options.sessions);
@@ -246,7 +251,8 @@ SnapshotPair TakeSnapshots(const Deployment& deployment, const SnapshotOptions& 
   pair.lsn = point.lsn;
   pair.blue = std::move(point.blue);
   pair.taken_at = Clock::now();
-  spdlog::info("snapshots of blue and green at {} paused_ms={}", pair.lsn, pair.paused.count());
+  spdlog::info("snapshots of {} and {} at {} paused_ms={}", pair.sides.blue, pair.sides.green,
+               pair.lsn, pair.paused.count());
   return pair;
 }
 

@@ -29,6 +29,7 @@ struct SnapshotOptions {
 // that blue committed up to `lsn`, and nothing else. Each session belongs to one thread at a time.
 struct SnapshotPair {
   pg::Lsn lsn;
+  applier::SideNames sides = {};
   std::vector<std::unique_ptr<pg::Connection>> blue;
   std::vector<std::unique_ptr<pg::Connection>> green;
   std::chrono::milliseconds paused{0};  // how long the stream stood still for it

@@ -92,8 +92,8 @@ void SpoolFolder::RequireRoom(uint64_t bytes) const {
       fmt::format("spool folder {} is full: it holds {} bytes, {} more would exceed its "
                   "limit of {}",
                   options_.folder, disk_bytes(), bytes, options_.disk_bytes_max),
-      "Raise the limit of the spool, then start again: nothing is lost, blue sends the "
-      "transaction again.");
+      options_.sides.Format("Raise the limit of the spool, then start again: nothing is lost, blue "
+                            "sends the transaction again."));
 }
 
 SpoolLog::~SpoolLog() {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "applier/side_names.h"
 #include "decoder/message_log.h"
 #include "pipeline/frame_block.h"
 #include "pipeline/frame_file.h"
@@ -34,6 +35,7 @@ struct SpoolOptions {
   // Spooled bytes live for seconds, so speed comes first: level 1 makes the file half as large and
   // appends at 60 % of the speed (bench/micro/spool_bench.cc).
   int zstd_level = -10;
+  applier::SideNames sides = {};
 };
 
 // Opens logs. Open() and everything that writes belong to one thread (the receiver); a log that has

@@ -18,13 +18,14 @@ constexpr std::chrono::milliseconds kSlotBusyBackoff{1000};
 
 }  // namespace
 
-Stream::Stream(Deployment deployment, StreamOptions options, OpenSides sides)
+Stream::Stream(Deployment deployment, StreamOptions options, OpenSides open_sides)
     : deployment_(std::move(deployment)),
       options_(std::move(options)),
       spool_({.folder = options_.spool_folder,
               .prefix = "pgteal-" + deployment_.name,
-              .disk_bytes_max = options_.spool_bytes_max}),
-      sides_(std::move(sides)),
+              .disk_bytes_max = options_.spool_bytes_max,
+              .sides = deployment_.sides}),
+      open_sides_(std::move(open_sides)),
       backoff_(options_.backoff_min) {
   state_.until_lsn = options_.until_lsn;
 }
@@ -39,7 +40,7 @@ Session::End Stream::Run(const std::atomic<bool>& stop, const Session::Watch& wa
       watch(view);
     };
     try {
-      Session session(deployment_, options_, spool_, state_, std::exchange(sides_, {}));
+      Session session(deployment_, options_, spool_, state_, std::exchange(open_sides_, {}));
       return session.Run(stop, watch_progress);
     } catch (const pg::Interrupted&) {
       if (!stop.load(std::memory_order_acquire)) throw;
@@ -65,7 +66,9 @@ Stream::Next Stream::Judge(bool was_streaming) {
   } catch (const pg::ConnectionLost& error) {
     if (!was_ever_right) throw;
     spdlog::warn("session ended, retried in {} ms: {}", backoff_.count(), error.what());
-  } catch (const pg::ServerError& error) {
+  } catch (pg::ServerError& error) {
+    // It is by the SQLSTATE, and so for the usual direction.
+    error.SetHint(applier::Renamed(error.hint(), deployment_.sides));
     const bool is_slot_busy = error.sqlstate() == pg::kObjectInUse;
     if (pg::Judge(error.sqlstate()).verdict == pg::Verdict::kStop) throw;
     has_waited_ |= is_slot_busy;

@@ -287,7 +287,10 @@ int64_t CurrentEpoch(const Deployment& deployment, const pg::SessionOptions& ses
 
 Deployment Oriented(const Deployment& deployment, int64_t epoch) {
   if (epoch % 2 == 0) return deployment;
-  return {.source = deployment.target, .target = deployment.source, .name = deployment.name};
+  return {.source = deployment.target,
+          .target = deployment.source,
+          .name = deployment.name,
+          .sides = applier::SideNamesAt(epoch)};
 }
 
 TurnAttempt::TurnAttempt(std::string deployment, std::string attempt, int64_t epoch)

@@ -42,7 +42,7 @@ TurnRow ReadTurn(pg::Connection& side, const std::string& deployment);
 int64_t CurrentEpoch(const Deployment& deployment, const pg::SessionOptions& session);
 
 // `deployment` as given by its operator: source blue, target green. The result's source is the side
-// that takes the writes after `epoch` turns.
+// that takes the writes after `epoch` turns; its names are those of then.
 Deployment Oriented(const Deployment& deployment, int64_t epoch);
 
 // One attempt at a turn, from the side of the tool that makes it. The caller's sessions; oriented:

@@ -31,10 +31,10 @@ TextHash ChooseHash(const SnapshotPair& pair) {
 
 class Verification {
  public:
-  Verification(const Deployment& deployment, bool has_turned, const VerifyOptions& options,
+  Verification(const Deployment& deployment, const VerifyOptions& options,
                const std::atomic<bool>& stop, const Comparison::Watch& watch)
       : deployment_(deployment), options_(options), stop_(stop), watch_(watch) {
-    if (has_turned) result_.names = {.blue = "green", .green = "blue"};
+    result_.names = deployment.sides;
   }
 
   VerifyResult Run() {
@@ -187,9 +187,8 @@ class Verification {
 VerifyResult Verify(const Deployment& deployment, const VerifyOptions& options,
                     const std::atomic<bool>& stop, const Comparison::Watch& watch) {
   const auto session = SessionOptionsFor("verify", deployment.name, nullptr);
-  const int64_t epoch = CurrentEpoch(deployment, session);
-  const auto oriented = Oriented(deployment, epoch);
-  return Verification(oriented, epoch % 2 != 0, options, stop, watch).Run();
+  const auto oriented = Oriented(deployment, CurrentEpoch(deployment, session));
+  return Verification(oriented, options, stop, watch).Run();
 }
 
 std::optional<VerifyRecord> LastVerify(pg::Connection& green, const std::string& deployment) {

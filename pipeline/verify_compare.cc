@@ -173,7 +173,7 @@ bool Comparison::Read(Side side, pg::Connection& session, const VerifyTask& task
   } catch (pg::ServerError& error) {
     if (!IsPassing(error)) {
       error.AddContext(fmt::format("comparing {} on {}", plan_[task.table].display_name(),
-                                   side == Side::kBlue ? "blue" : "green"));
+                                   side == Side::kBlue ? pair_.sides.blue : pair_.sides.green));
       throw;
     }
     is_shown = false;

@@ -174,7 +174,8 @@ RepairResult RepairRows(const Deployment& deployment, const SnapshotOptions& opt
   auto point = HoldAtSnapshot(deployment, options, stop);
   green.Exec(kPrepareSql);
   if (!LockProgress(green, deployment.name, point)) {
-    throw pg::Refused("the stream went on before green could be repaired", "Try again.");
+    throw pg::Refused(deployment.sides.Format("the stream went on before green could be repaired"),
+                      "Try again.");
   }
   RepairResult result;
   for (const auto& table : tables) {

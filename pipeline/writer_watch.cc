@@ -28,9 +28,8 @@ void WriterWatch::Look(pg::Connection& green) {
     const std::string who = fmt::format("pid {}, role {}, application {}", rows.Text(i, 0),
                                         rows.Text(i, 2), rows.Text(i, 3));
     spdlog::warn(
-        "somebody else writes on green ({}): it follows blue, and `pgteal verify` shows what "
-        "differs",
-        who);
+        "somebody else writes on {} ({}): it follows {}, and `pgteal verify` shows what differs",
+        sides_.green, who, sides_.blue);
     applier::RecordEvent(green, deployment_, "foreign_writer", who);
   }
 }

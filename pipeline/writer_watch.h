@@ -3,10 +3,10 @@
 
 #include <set>
 #include <string>
-#include <utility>
 
 #include "pg/connection.h"
 #include "pipeline/doorbell.h"
+#include "pipeline/options.h"
 
 namespace pgteal::pipeline {
 
@@ -16,13 +16,15 @@ namespace pgteal::pipeline {
 // thread.
 class WriterWatch {
  public:
-  explicit WriterWatch(std::string deployment) : deployment_(std::move(deployment)) {}
+  explicit WriterWatch(const Deployment& deployment)
+      : deployment_(deployment.name), sides_(deployment.sides) {}
 
   // Cheap to call often.
   void Look(pg::Connection& green);
 
  private:
   const std::string deployment_;
+  const applier::SideNames sides_;
   Clock::time_point next_look_{};
   std::set<std::string> told_;  // "pid start"
 };

@@ -186,13 +186,12 @@ std::vector<std::string> FindConcerns(pg::Connection& from, pg::Connection& to,
 }
 
 void AddCheckResults(pg::Connection& from, pg::Connection& to, const pipeline::Deployment& oriented,
-                     const applier::SideNames& sides, const pipeline::FenceOptions& fence,
-                     const std::set<std::string>& skip, std::vector<Objection>* objections,
-                     std::vector<std::string>* warnings) {
+                     const pipeline::FenceOptions& fence, const std::set<std::string>& skip,
+                     std::vector<Objection>* objections, std::vector<std::string>* warnings) {
   CheckOptions options;
   options.leave_roles = fence.leave_roles;
   options.name = oriented.name;
-  options.sides = sides;
+  options.sides = oriented.sides;
   options.phase = CheckPhase::kSwitchover;
   options.source = oriented.source;
   options.skip = skip;

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "applier/side_names.h"
 #include "pg/connection.h"
 #include "pipeline/fence.h"
 #include "pipeline/options.h"
@@ -21,9 +20,8 @@ std::vector<Objection> FindObjections(pg::Connection& from, pg::Connection& to,
 // The same checks as `pgteal check`, in the words of a switchover: what is fatal at this point, and
 // what could not be asked.
 void AddCheckResults(pg::Connection& from, pg::Connection& to, const pipeline::Deployment& oriented,
-                     const applier::SideNames& sides, const pipeline::FenceOptions& fence,
-                     const std::set<std::string>& skip, std::vector<Objection>* objections,
-                     std::vector<std::string>* warnings);
+                     const pipeline::FenceOptions& fence, const std::set<std::string>& skip,
+                     std::vector<Objection>* objections, std::vector<std::string>* warnings);
 // Throws Refused unless the last `pgteal verify` is fresh, of all tables, and found nothing.
 void RequireVerified(pg::Connection& to, const std::string& deployment);
 // What does not forbid it and should be known.

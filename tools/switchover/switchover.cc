@@ -87,7 +87,7 @@ int Switchover::Run() {
     CopyRest();
     Arm();
     PassPointOfNoReturn();
-  } catch (const pg::Interrupted& error) {
+  } catch (pg::Interrupted& error) {
     Undo();
     if (!is_turned_) {
       NoteFailure(error);
@@ -95,7 +95,7 @@ int Switchover::Run() {
                    watchdog_.has_timed_out() ? "timed out" : "was stopped");
       return watchdog_.has_timed_out() ? kTimedOut : kInterrupted;
     }
-  } catch (const pg::Error& error) {
+  } catch (pg::Error& error) {
     Undo();
     if (!is_turned_) {
       NoteFailure(error);
@@ -108,7 +108,11 @@ int Switchover::Run() {
   return kDone;
 }
 
-void Switchover::NoteFailure(const pg::Error& error) {
+void Switchover::NoteFailure(pg::Error& error) {
+  // It is by the SQLSTATE, and so for the usual direction.
+  if (dynamic_cast<const pg::ServerError*>(&error) != nullptr) {
+    error.SetHint(applier::Renamed(error.hint(), oriented_.sides));
+  }
   const bool is_refused = dynamic_cast<const pg::Refused*>(&error) != nullptr;
   report_.result = is_begun_ ? "undone" : is_refused ? "refused" : "failed";
   if (!report_.reasons.empty()) return;
@@ -186,8 +190,7 @@ void Switchover::CheckGuardrails() {
     if (objections.empty()) {
       auto skip = options_.skip_checks;
       if (!options_.way_back) skip.insert(kWayBackChecks.begin(), kWayBackChecks.end());
-      AddCheckResults(*from_, *to_, oriented_, applier::SideNamesAt(epoch_), fence_, skip,
-                      &objections, &report_.warnings);
+      AddCheckResults(*from_, *to_, oriented_, fence_, skip, &objections, &report_.warnings);
     }
     for (const auto& objection : objections) {
       spdlog::error("guardrail: {}. {}", objection.what, objection.fix);
@@ -263,7 +266,8 @@ void Switchover::Fence() {
 }
 
 void Switchover::CopyRest() {
-  Step("sequences", [this] { report_.sequences = pipeline::CopySequences(*from_, *to_); });
+  Step("sequences",
+       [this] { report_.sequences = pipeline::CopySequences(*from_, *to_, oriented_.sides); });
   Step("large objects",
        [this] { report_.large_objects = pipeline::CopyChangedLargeObjects(*from_, *to_); });
 }
@@ -334,7 +338,7 @@ void Switchover::Rehearse() {
   try {
     Connect();
     CheckGuardrails();
-  } catch (const pg::Error& error) {
+  } catch (pg::Error& error) {
     NoteFailure(error);
     throw;
   }

@@ -75,7 +75,7 @@ class Switchover {
   void ResumePooler();
   template <typename Body>
   void Step(const char* name, Body body);
-  void NoteFailure(const pg::Error& error);
+  void NoteFailure(pg::Error& error);
   void CallHook(const std::string& phase);
   void Note(const std::string& kind, const std::string& detail);
   pg::SessionOptions Session(const std::string& part);

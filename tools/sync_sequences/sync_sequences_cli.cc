@@ -35,7 +35,7 @@ int SyncSequences(const SyncFlags& flags) {
   pg::Connection to(oriented.target, session);
   pipeline::RequireFollows(to, from, deployment.name);
   const auto begun = std::chrono::steady_clock::now();
-  const size_t count = pipeline::CopySequences(from, to);
+  const size_t count = pipeline::CopySequences(from, to, oriented.sides);
   const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begun;
   if (flags.json) {
     std::cout << nlohmann::json{{"sequences", count}, {"ms", took.count()}}.dump() << "\n";

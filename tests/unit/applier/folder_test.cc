@@ -153,6 +153,26 @@ TEST_F(FolderTest, UnderFullAnUnchangedToastValueComesFromTheOldRow) {
   EXPECT_EQ(Result(), "update 1,long");
 }
 
+TEST_F(FolderTest, WhatIsWrongIsSaidOfTheSideThatSends) {
+  target_->sides = SideNamesAt(1);
+  const auto error_of = [](const auto& change) -> std::string {
+    try {
+      change();
+    } catch (const pg::Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(error_of([this] {
+              Insert({"1", kUnchanged});
+            }),
+            "green sent an insert into public.t without a TOAST value");
+  EXPECT_EQ(error_of([this] {
+              Update({kUnchanged, "a"});
+            }),
+            "green sent an update of public.t without its key column id");
+}
+
 TEST_F(FolderTest, AnInsertWithoutAToastValueIsRefused) {
   EXPECT_THROW(Insert({"1", kUnchanged}), pg::Refused);
 }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace pgteal::applier {
 namespace {
 
@@ -14,6 +16,13 @@ TEST(SideNames, ATextOfTheUsualDirectionIsTurnedWordByWord) {
   EXPECT_EQ(Renamed("-- on green", turned), "-- on blue");
   EXPECT_EQ(Renamed("", turned), "");
   EXPECT_EQ(Renamed("Blue, green", SideNamesAt(4)), "Blue, green");
+}
+
+TEST(SideNames, WhatATextIsFilledWithIsTheOperators) {
+  const SideNames turned = SideNamesAt(1);
+  EXPECT_EQ(turned.Format("table {} is missing on green: blue has {}", "public.green", 3),
+            "table public.green is missing on blue: green has 3");
+  EXPECT_EQ(SideNames{}.Format("{} on green", std::string("blue")), "blue on green");
 }
 
 }  // namespace
