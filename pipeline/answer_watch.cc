@@ -14,8 +14,9 @@ constexpr std::chrono::milliseconds kLook{200};
 
 }  // namespace
 
-AnswerWatch::AnswerWatch(Supervisor& supervisor, std::chrono::milliseconds timeout)
-    : timeout_(timeout) {
+AnswerWatch::AnswerWatch(Supervisor& supervisor, const applier::SideNames& sides,
+                         std::chrono::milliseconds timeout)
+    : sides_(sides), timeout_(timeout) {
   if (timeout.count() == 0) return;
   thread_ = supervisor.Start([this] { Run(); }, [&supervisor] { supervisor.interrupt().Raise(); });
 }
@@ -44,13 +45,14 @@ void AnswerWatch::Judge(Side side, Clock::rep asked_at) {
   if (Clock::now() - Clock::time_point(Clock::duration(asked_at)) < timeout_) return;
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(timeout_).count();
   if (side == Side::kBlue) {
-    throw pg::ConnectionLost(fmt::format("blue has not answered for {} s", seconds));
+    throw pg::ConnectionLost(fmt::format("{} has not answered for {} s", sides_.blue, seconds));
   }
   if (std::exchange(told_, asked_at) == asked_at) return;
   spdlog::warn(
-      "green has not answered for {} s: it hangs, or its commits wait for a standby. It is waited "
-      "for; blue keeps its WAL meanwhile",
-      seconds);
+      "{} has not answered for {} s: it hangs, or its commits wait for a standby. It is waited "
+      "for; "
+      "{} keeps its WAL meanwhile",
+      sides_.green, seconds, sides_.blue);
 }
 
 }  // namespace pgteal::pipeline

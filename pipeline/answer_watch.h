@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <thread>
 
+#include "applier/side_names.h"
 #include "pipeline/doorbell.h"
 #include "pipeline/supervisor.h"
 
@@ -19,8 +20,9 @@ class AnswerWatch {
  public:
   enum class Side : uint8_t { kNobody, kBlue, kGreen };
 
-  // A timeout of zero: never. The supervisor outlives it.
-  AnswerWatch(Supervisor& supervisor, std::chrono::milliseconds timeout);
+  // A timeout of zero: never. Supervisor and names outlive it.
+  AnswerWatch(Supervisor& supervisor, const applier::SideNames& sides,
+              std::chrono::milliseconds timeout);
   ~AnswerWatch();
   AnswerWatch(const AnswerWatch&) = delete;
   AnswerWatch& operator=(const AnswerWatch&) = delete;
@@ -42,6 +44,7 @@ class AnswerWatch {
   void Run();
   void Judge(Side side, Clock::rep asked_at);
 
+  const applier::SideNames& sides_;
   const std::chrono::milliseconds timeout_;
   // Written before `side_`, so that whoever reads it after that one reads this question's or a
   // later one's.

@@ -230,6 +230,12 @@ std::string SchemaDifference::Describe(const applier::SideNames& names) const {
                      names.green);
 }
 
+std::string SchemaDifference::FixFor(const applier::SideNames& names) const {
+  constexpr std::string_view kPipe = " blue | psql green";
+  if (!fix.starts_with("-- ") || !fix.ends_with(kPipe)) return fix;
+  return fix.substr(0, fix.size() - kPipe.size()) + applier::Renamed(kPipe, names);
+}
+
 std::vector<SchemaDifference> CompareSchemas(const Schema& blue, const Schema& green) {
   std::vector<SchemaDifference> differences;
   const auto missing = OnlyIn(blue, green);

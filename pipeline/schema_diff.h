@@ -32,6 +32,8 @@ struct SchemaDifference {
 
   // "column public.t.a: integer on blue, text on green"
   std::string Describe(const applier::SideNames& names = {}) const;
+  // `fix`, where it names the sides.
+  std::string FixFor(const applier::SideNames& names) const;
 };
 
 // What distinguishes green's schema from blue's, the worst first. Differences of what belongs to a

@@ -38,13 +38,13 @@ constexpr uint64_t kBacklogForAllLanes = 1 << 20;
 }  // namespace
 
 Session::Session(const Deployment& deployment, const StreamOptions& options, SpoolFolder& spool,
-                 SessionState& state, OpenSides sides)
+                 SessionState& state, OpenSides open_sides)
     : deployment_(deployment),
       options_(options),
       spool_(spool),
       state_(state),
-      sides_(std::move(sides)),
-      answers_(supervisor_, options.receive_timeout),
+      open_sides_(std::move(open_sides)),
+      answers_(supervisor_, deployment.sides, options.receive_timeout),
       guard_(deployment, options.ddl_guard),
       turn_watch_(deployment) {}
 
@@ -99,7 +99,7 @@ void Session::Connect() {
   });
   auto blue = Beside([this] {
     blue_ = std::make_unique<pg::Connection>(
-        OpenOrTake(std::move(sides_.source), deployment_.source, SessionOptions("source")));
+        OpenOrTake(std::move(open_sides_.source), deployment_.source, SessionOptions("source")));
     stream_options_ = {.slot = deployment_.name,
                        .publication = deployment_.name,
                        .proto_version = 2,
@@ -110,7 +110,7 @@ void Session::Connect() {
   });
   try {
     apply_ = std::make_unique<ApplyStage>(deployment_, options_, state_.generation, supervisor_,
-                                          wake_receiver_, std::move(sides_.target));
+                                          wake_receiver_, std::move(open_sides_.target));
     stream_ = stream.get();
     blue.get();
   } catch (...) {

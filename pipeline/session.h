@@ -46,7 +46,7 @@ class Session {
   enum class End : uint8_t { kStopped, kDone };
 
   Session(const Deployment& deployment, const StreamOptions& options, SpoolFolder& spool,
-          SessionState& state, OpenSides sides);
+          SessionState& state, OpenSides open_sides);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -74,7 +74,7 @@ class Session {
   const StreamOptions& options_;
   SpoolFolder& spool_;
   SessionState& state_;
-  OpenSides sides_;  // until we are connected
+  OpenSides open_sides_;  // until we are connected
 
   Supervisor supervisor_;
   AnswerWatch answers_;

@@ -12,8 +12,8 @@ namespace pgteal::pipeline {
 // exponential back-off that starts over after every session that made progress.
 class Stream {
  public:
-  // `sides`: for the first session.
-  Stream(Deployment deployment, StreamOptions options, OpenSides sides = {});
+  // `open_sides`: for the first session.
+  Stream(Deployment deployment, StreamOptions options, OpenSides open_sides = {});
 
   // Main thread. `stop` may be set from a signal handler. Throws the error that needs a person.
   Session::End Run(const std::atomic<bool>& stop, const Session::Watch& watch);
@@ -31,7 +31,7 @@ class Stream {
   const StreamOptions options_;
   SpoolFolder spool_;
   SessionState state_;
-  OpenSides sides_;                   // until the first session has them
+  OpenSides open_sides_;              // until the first session has them
   bool has_waited_ = false;           // for a slot in use: all that it takes to stream was there
   bool is_waiting_for_slot_ = false;  // since the last session that streamed, and said so
   std::chrono::milliseconds backoff_;

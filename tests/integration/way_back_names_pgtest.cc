@@ -1,8 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "tests/fault/turn_test.h"
+#include "tests/integration/check_test.h"
 
 namespace pgteal::tests {
 namespace {
@@ -96,6 +99,23 @@ TEST_F(WayBackNames, ADeploymentThatBeganWithAnotherServerIsBlues) {
   run_ = db_.Pgteal({"run", "--copy", "none"});
   ExpectRunEndsWith(3, "green is on timeline 1, the deployment began on 7");
   EXPECT_THAT(run_->Log(), HasSubstr("blue may hold transactions that this green never had"));
+}
+
+// What is to be pasted says where; `--side` asks for a server, not for the part that it plays.
+TEST_F(WayBackNames, CheckNamesTheServers) {
+  OnGreen("ALTER TABLE green ADD COLUMN extra int");
+  OnGreen("CREATE TABLE small (id serial PRIMARY KEY); SELECT setval('small_id_seq', 2000000000)");
+  const auto check = RunCheck(db_, {});
+  EXPECT_THAT(check.Findings("H9"), HasSubstr("column public.green.extra is missing on blue"));
+  EXPECT_THAT(check.Findings("H9"), HasSubstr("--table='public.small' green | psql blue"));
+  EXPECT_THAT(check.Findings("E2"), HasSubstr("; -- on blue, before the switchover"));
+  std::map<std::string, std::string> sides;
+  for (const auto& one : check.report["checks"]) sides[one["id"]] = one["side"];
+  EXPECT_EQ(sides["B1"], "green");
+  EXPECT_EQ(sides["H4"], "blue");
+  const auto of_green = RunCheck(db_, {"--side", "green"});
+  EXPECT_THAT(of_green.Outcomes("B1"), "PASS");
+  EXPECT_THAT(of_green.Outcomes("H4"), "");
 }
 
 TEST_F(WayBackNames, ASnapshotOfGreenIsTakenForVerify) {

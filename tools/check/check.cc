@@ -119,11 +119,18 @@ CheckOutcome OutcomeOf(Level level) {
   return CheckOutcome::kPass;
 }
 
+// As the operator calls it.
+CheckSide NamedSide(CheckSide side, const applier::SideNames& sides) {
+  if (side == CheckSide::kPair) return side;
+  return (side == CheckSide::kBlue ? sides.blue : sides.green) == "blue" ? CheckSide::kBlue
+                                                                         : CheckSide::kGreen;
+}
+
 CheckResult Judge(const Check& check, const applier::SideNames& sides, Level own,
                   CheckAnswer answer) {
   CheckResult result{.id = check.id,
                      .area = {},
-                     .side = check.side,
+                     .side = NamedSide(check.side, sides),
                      .title = applier::Renamed(check.title, sides),
                      .outcome = CheckOutcome::kPass,
                      .reason = std::move(answer.skipped),
@@ -149,7 +156,7 @@ CheckResult Judge(const Check& check, const applier::SideNames& sides, Level own
 }
 
 bool IsWanted(const Check& check, const CheckOptions& options) {
-  if (options.side && *options.side != check.side) return false;
+  if (options.side && *options.side != NamedSide(check.side, options.sides)) return false;
   if (check.copy && *check.copy != options.copy) return false;
   if (options.skip.contains(check.id)) return false;
   return options.only.empty() || options.only.contains(check.id);

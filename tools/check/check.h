@@ -34,10 +34,10 @@ struct CheckFinding {
 };
 
 struct CheckResult {
-  std::string id;    // "B1"
-  std::string area;  // "WAL, slots, limits"
-  CheckSide side = CheckSide::kBlue;
-  std::string title;  // the requirement, a sentence that is true when it passes
+  std::string id;                     // "B1"
+  std::string area;                   // "WAL, slots, limits"
+  CheckSide side = CheckSide::kBlue;  // as the operator calls it
+  std::string title;                  // the requirement, a sentence that is true when it passes
   CheckOutcome outcome = CheckOutcome::kPass;
   std::string reason;         // why it was skipped
   bool is_guardrail = false;  // a finding is fatal in this phase
@@ -51,9 +51,9 @@ struct CheckOptions {
   applier::SideNames sides = {};
   CheckPhase phase = CheckPhase::kBefore;
   CheckCopy copy = CheckCopy::kAll;
-  std::set<std::string> only;  // ids; empty: all of the phase
-  std::set<std::string> skip;  // ids
-  std::optional<CheckSide> side;
+  std::set<std::string> only;            // ids; empty: all of the phase
+  std::set<std::string> skip;            // ids
+  std::optional<CheckSide> side;         // as the operator calls it
   std::vector<std::string> leave_roles;  // the fence would leave them alone
   std::chrono::seconds long_transaction{300};
   // For the few checks that open connections of their own; without it they are skipped.

@@ -81,12 +81,13 @@ int CheckVerb(CheckFlags& flags) {
   if (flags.common.source.empty() && flags.common.target.empty()) (void)ParseSource(flags.common);
   auto blue = Connect(flags.common.source, "--source", flags.common.name);
   auto green = Connect(flags.common.target, "--target", flags.common.name);
+  auto& options = flags.check;
   if (HasTurned(blue.get(), green.get(), flags.common.name)) {
-    spdlog::info("green takes the writes: what is called blue is the side that does");
+    spdlog::info("green takes the writes: these checks are of the way back to blue");
     std::swap(blue, green);
     std::swap(flags.common.source, flags.common.target);
+    options.sides = applier::SideNamesAt(1);
   }
-  auto& options = flags.check;
   options.name = flags.common.name;
   options.phase = FindPhase(flags, green.get());
   options.only = {flags.only.begin(), flags.only.end()};

@@ -335,9 +335,9 @@ CheckAnswer CheckSchema(const CheckContext& context) {
   if (IsBeforeSchema(context.options)) return Skipped(kNoSchemaYet);
   CheckAnswer answer;
   for (const auto& one : Structure(context)) {
-    answer.findings.push_back(
-        {.finding = {.object = one.Describe(context.options.sides), .fix = one.fix},
-         .level = LevelOf(one.what)});
+    answer.findings.push_back({.finding = {.object = one.Describe(context.options.sides),
+                                           .fix = one.FixFor(context.options.sides)},
+                               .level = LevelOf(one.what)});
   }
   return answer;
 }
@@ -349,9 +349,9 @@ CheckAnswer CheckSettings(const CheckContext& context) {
   for (auto& one : pipeline::CompareSchemas(pipeline::ReadSchema(*context.blue, kWeight),
                                             pipeline::ReadSchema(*context.green, kWeight))) {
     const Level level = LevelOf(one.what);
-    answer.findings.push_back(
-        {.finding = {.object = one.Describe(context.options.sides), .fix = std::move(one.fix)},
-         .level = level == Level::kWarn ? Level::kNone : level});
+    answer.findings.push_back({.finding = {.object = one.Describe(context.options.sides),
+                                           .fix = one.FixFor(context.options.sides)},
+                               .level = level == Level::kWarn ? Level::kNone : level});
   }
   return answer;
 }
@@ -364,9 +364,9 @@ CheckAnswer CheckDrift(const CheckContext& context) {
   if (!baseline) return answer;
   for (const auto& one :
        pipeline::FindDrift(*context.blue, *context.green, name, *baseline, Structure(context))) {
-    answer.findings.push_back(
-        {.finding = {.object = one.Describe(context.options.sides), .fix = one.fix},
-         .level = Level::kNone});
+    answer.findings.push_back({.finding = {.object = one.Describe(context.options.sides),
+                                           .fix = one.FixFor(context.options.sides)},
+                               .level = Level::kNone});
   }
   return answer;
 }

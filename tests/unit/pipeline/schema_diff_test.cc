@@ -86,6 +86,18 @@ TEST(SchemaDiff, NamesEveryDifferenceOnceWithTheSqlForGreen) {
   EXPECT_EQ(changed[0].Describe(), "index i: x on blue, y on green");
 }
 
+TEST(SchemaDiff, AFixThatNamesTheSidesFollowsThem) {
+  const auto turned = applier::SideNamesAt(1);
+  SchemaDifference difference;
+  difference.fix =
+      "-- pg_dump --schema-only --table='public.\"blue | psql green\"' blue | psql green";
+  EXPECT_EQ(difference.FixFor({}), difference.fix);
+  EXPECT_EQ(difference.FixFor(turned),
+            "-- pg_dump --schema-only --table='public.\"blue | psql green\"' green | psql blue");
+  difference.fix = "CREATE INDEX i ON blue (green)";
+  EXPECT_EQ(difference.FixFor(turned), difference.fix);
+}
+
 TEST(SchemaDiff, AMissingTableStandsForWhatHangsOnIt) {
   Schema blue = One("table", "t", Object("table"));
   blue["column"]["t.a"] = Object("", "integer", "t");
