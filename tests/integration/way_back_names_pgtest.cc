@@ -56,6 +56,21 @@ TEST_F(WayBackNames, AConflictIsBluesToMend) {
   EXPECT_THAT(run_->Log(), HasSubstr("hint: Somebody wrote on blue, or the load was incomplete."));
 }
 
+TEST_F(WayBackNames, StatusTellsOfConflictsOnBlue) {
+  ASSERT_NO_FATAL_FAILURE(StopRun());
+  run_ = db_.Pgteal({"run", "--copy", "none", "--on-conflict", "skip"});
+  OnBlue("DELETE FROM green WHERE id = 3");
+  OnGreen("UPDATE green SET v = 'new' WHERE id = 3");
+  ASSERT_TRUE(WaitUntil(
+      [this] { return db_.blue().Scalar("SELECT count(*) FROM pgteal.conflict") == "1"; },
+      std::chrono::seconds(20)))
+      << run_->Log();
+  EXPECT_EQ(Pgteal({"status", "--json"}), 0) << Log();
+  const auto status = nlohmann::json::parse(tool_->Stdout());
+  EXPECT_EQ(status["conflicts"], 1);
+  EXPECT_EQ(status["events"].back()["kind"], "bootstrap");
+}
+
 TEST_F(WayBackNames, AHintForAServersErrorIsForBlue) {
   OnBlue("INSERT INTO green VALUES (77, 'blue')");
   OnGreen("INSERT INTO green VALUES (77, 'green')");

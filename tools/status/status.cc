@@ -12,7 +12,7 @@
 namespace pgteal::tools {
 namespace {
 
-constexpr int kEventsShown = 8;
+constexpr size_t kEventsShown = 8;
 
 // What the lag is measured by.
 struct Applied {
@@ -60,10 +60,11 @@ void ReadCopy(pg::Connection& to, Status* status) {
   }
 }
 
-void ReadHistory(pg::Connection& to, Status* status) {
-  status->conflicts =
-      to.Exec("SELECT count(*) FROM pgteal.conflict WHERE slot = $1", {status->name}).Int(0, 0);
-  const auto events = to.Exec(
+// Of either side, which keeps what happened while it received.
+void ReadHistory(pg::Connection& side, Status* status) {
+  status->conflicts +=
+      side.Exec("SELECT count(*) FROM pgteal.conflict WHERE slot = $1", {status->name}).Int(0, 0);
+  const auto events = side.Exec(
       "SELECT to_char(at, 'YYYY-MM-DD HH24:MI:SS'), kind, detail FROM pgteal.event"
       " WHERE deployment = $1 ORDER BY id DESC LIMIT $2::int",
       {status->name, std::to_string(kEventsShown)});
@@ -71,6 +72,13 @@ void ReadHistory(pg::Connection& to, Status* status) {
     status->events.push_back(
         {.at = events.String(i, 0), .kind = events.String(i, 1), .detail = events.String(i, 2)});
   }
+}
+
+void ShowLastEvents(Status* status) {
+  auto& events = status->events;
+  std::stable_sort(events.begin(), events.end(),
+                   [](const auto& a, const auto& b) { return a.at > b.at; });
+  if (events.size() > kEventsShown) events.resize(kEventsShown);
 }
 
 void ReadSlot(pg::Connection& from, Status* status) {
@@ -159,11 +167,11 @@ Status StatusReader::Look() {
     ReadLag(*from, applied, &status);
     ReadSlot(*from, &status);
   }
-  // Green keeps the history, whichever way the stream runs.
-  if (green != nullptr && applier::HasSchema(*green)) {
-    ReadCopy(*green, &status);
-    ReadHistory(*green, &status);
+  for (auto* side : {to, from}) {
+    if (side != nullptr && applier::HasSchema(*side)) ReadHistory(*side, &status);
   }
+  ShowLastEvents(&status);
+  if (green != nullptr && applier::HasSchema(*green)) ReadCopy(*green, &status);
   return status;
 }
 
