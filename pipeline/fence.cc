@@ -33,18 +33,44 @@ SELECT r.rolname, CASE WHEN me.rolsuper THEN NULL
  ORDER BY 1)";
 
 // Every place where default_transaction_read_only is set for this database: for itself, for a role,
-// for a role in it. $1 as above.
+// for a role in it. $1 as above, $2 the deployment. What another deployment's fence has set tells
+// nothing of what was there before: that one knows.
 constexpr const char* kDefaultsSql = R"(
-SELECT CASE WHEN s.setrole = 0 THEN 'database' WHEN s.setdatabase = 0 THEN 'role'
-            ELSE 'role in database' END, coalesce(r.rolname, ''),
-       split_part(c.setting, '=', 2)
-  FROM pg_db_role_setting AS s CROSS JOIN unnest(s.setconfig) AS c(setting)
-  LEFT JOIN pg_roles AS r ON r.oid = s.setrole
- WHERE starts_with(c.setting, 'default_transaction_read_only=')
-   AND (s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
-        OR (s.setdatabase = 0 AND s.setrole <> 0))
-   AND (s.setrole = 0 OR (r.rolname NOT IN (current_user, session_user)
-                          AND r.rolname <> ALL ($1::name[]))))";
+SELECT d.kind, d.role, CASE WHEN f.deployment IS NULL THEN d.value ELSE f.former END
+  FROM (SELECT CASE WHEN s.setrole = 0 THEN 'database' WHEN s.setdatabase = 0 THEN 'role'
+                    ELSE 'role in database' END AS kind, coalesce(r.rolname, '') AS role,
+               split_part(c.setting, '=', 2) AS value
+          FROM pg_db_role_setting AS s CROSS JOIN unnest(s.setconfig) AS c(setting)
+          LEFT JOIN pg_roles AS r ON r.oid = s.setrole
+         WHERE starts_with(c.setting, 'default_transaction_read_only=')
+           AND (s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
+                OR (s.setdatabase = 0 AND s.setrole <> 0))
+           AND (s.setrole = 0 OR (r.rolname NOT IN (current_user, session_user)
+                                  AND r.rolname <> ALL ($1::name[])))) AS d
+  LEFT JOIN LATERAL (SELECT deployment, former FROM pgteal.fence WHERE deployment <> $2
+                      AND kind = d.kind AND role = d.role AND d.value = 'on' LIMIT 1) AS f ON true)";
+
+// Roles that another deployment's fence has closed already. Parameters as above.
+constexpr const char* kClosedRolesSql = R"(
+SELECT DISTINCT f.role FROM pgteal.fence AS f JOIN pg_roles AS r ON r.rolname = f.role
+ WHERE f.deployment <> $2 AND f.kind = 'login' AND NOT r.rolcanlogin
+   AND f.role <> ALL ($1::name[]))";
+
+// What fences of this database have changed, once each; {} says which, with $1 the deployment.
+constexpr const char* kFencedSql = R"(
+SELECT DISTINCT ON (f.kind, f.role) f.kind, f.role, f.former
+  FROM pgteal.fence AS f LEFT JOIN pg_roles AS r ON r.rolname = f.role
+ WHERE (f.role = '' OR r.rolname IS NOT NULL) AND {}
+ ORDER BY f.kind, f.role, f.deployment <> $1)";
+constexpr const char* kOursAlone =
+    "f.deployment = $1 AND NOT EXISTS (SELECT FROM pgteal.fence AS other WHERE"
+    " other.deployment <> $1 AND other.kind = f.kind AND other.role = f.role)";
+constexpr const char* kAnyones = "$1::text IS NOT NULL";
+
+// $1 the deployment.
+constexpr const char* kClosedByAttemptSql =
+    "SELECT deployment FROM pgteal.turn WHERE deployment <> $1"
+    " AND phase IN ('fenced', 'committing') ORDER BY 1 LIMIT 1";
 
 // The kind of a stranger's backend is hidden from a role without pg_read_all_stats: such a session
 // counts, unless it has no user, as autovacuum has none.
@@ -103,51 +129,12 @@ class Script {
   std::string sql_;
 };
 
-}  // namespace
-
-std::vector<RoleBeyondReach> RolesBeyondReach(pg::Connection& side, const FenceOptions& options) {
-  const auto rows = side.Exec(kRolesSql, {NameArray(options.leave_roles)});
-  std::vector<RoleBeyondReach> roles;
-  for (int i = 0; i < rows.rows(); ++i) {
-    if (!rows.IsNull(i, 1)) roles.push_back({.name = rows.String(i, 0), .fix = rows.String(i, 1)});
-  }
-  return roles;
-}
-
-void CloseDatabase(pg::Connection& side, const FenceOptions& options) {
+// The statements that undo what is to be found by `which`, a condition for kFencedSql.
+std::string PuttingBack(pg::Connection& side, const std::string& deployment, const char* which) {
   const std::string database = Database(side);
-  const auto roles = side.Exec(kRolesSql, {NameArray(options.leave_roles)});
-  const auto defaults = side.Exec(kDefaultsSql, {NameArray(options.leave_roles)});
-  Script script(options.deployment);
-  bool has_default = false;
-  for (int i = 0; i < defaults.rows(); ++i) {
-    const std::string kind = defaults.String(i, 0);
-    has_default |= kind == "database";
-    script.Remember(kind, defaults.String(i, 1), defaults.String(i, 2));
-    script.Add(AlterSubject(kind, defaults.String(i, 1), database) +
-               " SET default_transaction_read_only = on");
-  }
-  if (!has_default) {
-    script.Remember("database", "", std::nullopt);
-    script.Add(AlterSubject("database", "", database) + " SET default_transaction_read_only = on");
-  }
-  for (int i = 0; i < roles.rows(); ++i) {
-    script.Remember("login", roles.String(i, 0), std::nullopt);
-    script.Add(fmt::format("ALTER ROLE {} NOLOGIN", pg::QuoteIdentifier(roles.Text(i, 0))));
-  }
-  side.Exec(script.sql());
-}
-
-std::string OpeningScript(pg::Connection& side, const std::string& deployment) {
-  const std::string database = Database(side);
-  const auto rows = side.Exec(
-      "SELECT f.kind, f.role, f.former, f.role = '' OR r.rolname IS NOT NULL"
-      " FROM pgteal.fence AS f LEFT JOIN pg_roles AS r ON r.rolname = f.role"
-      " WHERE f.deployment = $1",
-      {deployment});
+  const auto rows = side.Exec(fmt::format(kFencedSql, which), {deployment});
   Script script(deployment);
   for (int i = 0; i < rows.rows(); ++i) {
-    if (!rows.Bool(i, 3)) continue;  // the role was dropped meanwhile
     const std::string kind = rows.String(i, 0);
     if (kind == "login") {
       script.Add(fmt::format("ALTER ROLE {} LOGIN", pg::QuoteIdentifier(rows.Text(i, 1))));
@@ -161,10 +148,71 @@ std::string OpeningScript(pg::Connection& side, const std::string& deployment) {
   return script.sql();
 }
 
+}  // namespace
+
+std::vector<RoleBeyondReach> RolesBeyondReach(pg::Connection& side, const FenceOptions& options) {
+  const auto rows = side.Exec(kRolesSql, {NameArray(options.leave_roles)});
+  std::vector<RoleBeyondReach> roles;
+  for (int i = 0; i < rows.rows(); ++i) {
+    if (!rows.IsNull(i, 1)) roles.push_back({.name = rows.String(i, 0), .fix = rows.String(i, 1)});
+  }
+  return roles;
+}
+
+void LockFences(pg::Connection& side) {
+  side.Exec("LOCK TABLE pgteal.fence IN SHARE ROW EXCLUSIVE MODE");
+}
+
+void CloseDatabase(pg::Connection& side, const FenceOptions& options) {
+  LockFences(side);
+  const std::string database = Database(side);
+  const std::string leave = NameArray(options.leave_roles);
+  const auto roles = side.Exec(kRolesSql, {leave});
+  const auto closed = side.Exec(kClosedRolesSql, {leave, options.deployment});
+  const auto defaults = side.Exec(kDefaultsSql, {leave, options.deployment});
+  Script script(options.deployment);
+  bool has_default = false;
+  for (int i = 0; i < defaults.rows(); ++i) {
+    const std::string kind = defaults.String(i, 0);
+    has_default |= kind == "database";
+    script.Remember(kind, defaults.String(i, 1), defaults.Optional(i, 2));
+    script.Add(AlterSubject(kind, defaults.String(i, 1), database) +
+               " SET default_transaction_read_only = on");
+  }
+  if (!has_default) {
+    script.Remember("database", "", std::nullopt);
+    script.Add(AlterSubject("database", "", database) + " SET default_transaction_read_only = on");
+  }
+  for (int i = 0; i < roles.rows(); ++i) {
+    script.Remember("login", roles.String(i, 0), std::nullopt);
+    script.Add(fmt::format("ALTER ROLE {} NOLOGIN", pg::QuoteIdentifier(roles.Text(i, 0))));
+  }
+  for (int i = 0; i < closed.rows(); ++i) {
+    script.Remember("login", closed.String(i, 0), std::nullopt);
+  }
+  side.Exec(script.sql());
+}
+
+std::string OpeningScript(pg::Connection& side, const std::string& deployment) {
+  return PuttingBack(side, deployment, kOursAlone);
+}
+
 void OpenDatabase(pg::Connection& side, const std::string& deployment) {
-  const std::string script = OpeningScript(side, deployment);
-  if (script.empty()) return;
-  side.Exec(script + "DELETE FROM pgteal.fence WHERE deployment = " + pg::QuoteLiteral(deployment));
+  LockFences(side);
+  side.Exec(OpeningScript(side, deployment) +
+            "DELETE FROM pgteal.fence WHERE deployment = " + pg::QuoteLiteral(deployment));
+}
+
+void OpenForAll(pg::Connection& side, const std::string& deployment) {
+  LockFences(side);
+  const auto closed = side.Exec(kClosedByAttemptSql, {deployment});
+  if (!closed.is_empty()) {
+    throw pg::Refused(fmt::format("a switchover of deployment {} has just closed {}",
+                                  closed.Text(0, 0), side.description()),
+                      "Wait until it is through; `pgteal status` of that deployment undoes what a "
+                      "dead tool left.");
+  }
+  side.Exec(PuttingBack(side, deployment, kAnyones) + "DELETE FROM pgteal.fence");
 }
 
 bool IsClosed(pg::Connection& side, const std::string& deployment) {

@@ -29,11 +29,20 @@ struct RoleBeyondReach {
 };
 std::vector<RoleBeyondReach> RolesBeyondReach(pg::Connection& side, const FenceOptions& options);
 
-// Inside a transaction of the caller. Idempotent: what is closed already is left alone.
+// All of these inside a transaction of the caller. Several deployments may have a fence on one
+// database; each remembers what was there before the first.
+//
+// Until the transaction ends, nobody else closes or opens this database. Also called by the others.
+void LockFences(pg::Connection& side);
+// Idempotent: what is closed already is left alone.
 void CloseDatabase(pg::Connection& side, const FenceOptions& options);
-// Inside a transaction of the caller. Undoes CloseDatabase(); nothing when it was never closed.
+// Undoes CloseDatabase(), but for what another deployment's fence needs; nothing when it was never
+// closed.
 void OpenDatabase(pg::Connection& side, const std::string& deployment);
-// The statements that OpenDatabase() would send; empty when it was never closed.
+// For a side that is to take the deployment's writes: no fence is left, whosever it was. Throws
+// Refused when another deployment's attempt at a turn has closed it and is not through.
+void OpenForAll(pg::Connection& side, const std::string& deployment);
+// The statements that OpenDatabase() would send.
 std::string OpeningScript(pg::Connection& side, const std::string& deployment);
 bool IsClosed(pg::Connection& side, const std::string& deployment);
 

@@ -72,6 +72,7 @@ void Disarm(pg::Connection& to, const std::string& deployment, const std::string
 
 void Undo(pg::Connection& from, const std::string& deployment, const std::string& attempt) {
   from.Exec("BEGIN");
+  LockFences(from);  // first, as whoever closes this side does
   const auto row = from.Exec(
       "UPDATE pgteal.turn SET attempt = NULL, phase = NULL, updated_at = clock_timestamp()"
       " WHERE deployment = $1 AND attempt = $2",

@@ -325,7 +325,7 @@ void Switchover::PassPointOfNoReturn() {
     to_->Exec("UPDATE pgteal.progress SET generation = generation + 1 WHERE slot = $1",
               {oriented_.name});
     pipeline::SetDeploymentState(*to_, oriented_.name, "switched");
-    pipeline::OpenDatabase(*to_, oriented_.name);
+    pipeline::OpenForAll(*to_, oriented_.name);
     if (options_.kind == TurnKind::kSwitchover) pipeline::MakeWritable(*to_, oriented_.name);
     if (!watchdog_.CallOff()) throw pg::Interrupted();
     to_->Exec("COMMIT");

@@ -1,0 +1,124 @@
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "tests/fault/turn_test.h"
+
+namespace pgteal::tests {
+namespace {
+
+// Two deployments, `a` and `b`, between the same two databases, each with a table of its own: what
+// one of them closes and opens is the other's, too.
+class OpenSideTest : public TurnTest {
+ protected:
+  OpenSideTest() {
+    db_.ExecBoth("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)");
+  }
+
+  void Start(const std::string& name) {
+    auto& run = runs_[name];
+    run = db_.Pgteal({"run", "--copy", "none", "--name", name, "--include-table", name});
+    ASSERT_TRUE(run->WaitForLog("streaming slot=")) << run->Log();
+  }
+  void StartBoth() {
+    for (const auto* name : {"a", "b"}) ASSERT_NO_FATAL_FAILURE(Start(name));
+  }
+  void Do(const std::string& verb, const std::string& name, const Args& more = {}) {
+    Args args = {verb, "--name", name, "--skip-check", "F4"};
+    args.insert(args.end(), more.begin(), more.end());
+    ASSERT_EQ(Pgteal(args), 0) << verb << " " << name << ": " << Log();
+  }
+  void CleanUp(const std::string& name, const Args& more = {}) {
+    runs_.at(name)->Terminate();
+    ASSERT_EQ(runs_.at(name)->WaitExit(), 130);
+    Args args = {"cleanup", "--name", name};
+    args.insert(args.end(), more.begin(), more.end());
+    ASSERT_EQ(Pgteal(args), 0) << Log();
+  }
+
+  std::map<std::string, std::unique_ptr<PgtealProcess>> runs_;
+};
+
+TEST_F(OpenSideTest, BlueIsOpenedByWhicheverOfTwoComesBack) {
+  const Rows before = Settings().front();
+  ASSERT_NO_FATAL_FAILURE(StartBoth());
+  for (const std::string order : {"ab", "ba"}) {
+    for (const auto* name : {"a", "b"}) ASSERT_NO_FATAL_FAILURE(Do("switchover", name));
+    EXPECT_FALSE(IsBlueOpen());
+    for (const char name : order) {
+      ASSERT_NO_FATAL_FAILURE(Do("rollback", {name}));
+      EXPECT_TRUE(IsBlueOpen()) << name << " came back";
+    }
+    EXPECT_EQ(Settings().front(), before);
+  }
+}
+
+TEST_F(OpenSideTest, GreenIsOpenedThoughAnotherThatCameBackHadClosedIt) {
+  const Rows before = Settings().back();
+  ASSERT_NO_FATAL_FAILURE(StartBoth());
+  ASSERT_NO_FATAL_FAILURE(Do("switchover", "a"));
+  ASSERT_NO_FATAL_FAILURE(Do("rollback", "a"));
+  EXPECT_FALSE(Admits(db_.GreenInfo()));
+  ASSERT_NO_FATAL_FAILURE(Do("switchover", "b"));
+  EXPECT_TRUE(Admits(db_.GreenInfo()));
+  ASSERT_NO_FATAL_FAILURE(CleanUp("a"));
+  EXPECT_TRUE(Admits(db_.GreenInfo()));
+  EXPECT_EQ(Settings().back(), before);
+}
+
+// A switchover that waits between its fence and its drain, as long as the file `go` is not there;
+// then it goes on, or fails.
+class HeldTurn {
+ public:
+  HeldTurn(const DatabasePair& db, const std::string& name, bool goes_on)
+      : tool_(db.Pgteal({"switchover", "--name", name, "--skip-check", "F4", "--hook",
+                         "test \"$PGTEAL_PHASE\" != fence || { while ! test -e " + go() +
+                             "; do sleep 0.02; done; " + (goes_on ? "true" : "false") + "; }"})) {
+    EXPECT_TRUE(tool_->WaitForLog("step=fence")) << tool_->Log();
+  }
+  std::optional<int> End() {
+    std::ofstream(go()) << "";
+    return tool_->WaitExit();
+  }
+
+ private:
+  std::string go() const { return (folder_ / "go").string(); }
+
+  const TempFolder folder_{"pgteal-go"};
+  const std::unique_ptr<PgtealProcess> tool_;
+};
+
+TEST_F(OpenSideTest, AFenceStaysUpWhenAnotherOfTheSameBlueIsUndone) {
+  const Rows before = Settings().front();
+  ASSERT_NO_FATAL_FAILURE(StartBoth());
+  HeldTurn a(db_, "a", false);
+  HeldTurn b(db_, "b", true);
+  EXPECT_EQ(a.End(), 3);
+  EXPECT_FALSE(IsBlueOpen()) << "behind b's fence";
+  EXPECT_EQ(b.End(), 0);
+  EXPECT_FALSE(IsBlueOpen());
+  ASSERT_NO_FATAL_FAILURE(Do("rollback", "b"));
+  EXPECT_EQ(Settings().front(), before);
+}
+
+TEST_F(OpenSideTest, ARollbackDoesNotOpenABlueThatASwitchoverHasJustClosed) {
+  ASSERT_NO_FATAL_FAILURE(StartBoth());
+  ASSERT_NO_FATAL_FAILURE(Do("switchover", "a"));
+  HeldTurn b(db_, "b", true);
+  EXPECT_EQ(Pgteal({"rollback", "--name", "a", "--skip-check", "F4"}), 3) << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("a switchover of deployment b has just closed"));
+  EXPECT_FALSE(IsBlueOpen());
+  EXPECT_TRUE(Admits(db_.GreenInfo()));
+  EXPECT_EQ(b.End(), 0);
+  EXPECT_FALSE(IsBlueOpen());
+  EXPECT_TRUE(Admits(db_.GreenInfo()));
+  ASSERT_NO_FATAL_FAILURE(Do("rollback", "a"));
+  EXPECT_TRUE(IsBlueOpen());
+}
+
+}  // namespace
+}  // namespace pgteal::tests
