@@ -83,6 +83,7 @@ struct Side {
   std::vector<std::string> slots;
   bool is_publication_ours;
   bool is_closed;  // by a switchover, and stays so
+  bool is_open;    // the same for the side that it opened
 };
 
 // Who is at work, or empty.
@@ -204,11 +205,11 @@ void CleanSide(Side& side, const std::string& name, Removed* removed) {
       removed->push_back(
           fmt::format("what was remembered of {}'s fence; this opens it: {}", side.name, sql));
     }
-  } else {
-    GiveUpReadOnly(side.connection, name);
-    // Closed by a rollback, which made blue the one that counts.
+  } else if (!side.is_open) {
     side.connection.Exec("BEGIN");
+    // Closed by a rollback, which made blue the one that counts.
     OpenDatabase(side.connection, name);
+    GiveUpReadOnly(side.connection, name);
     side.connection.Exec("COMMIT");
   }
   CleanSchema(side, name, removed);
@@ -219,7 +220,8 @@ Side Blue(pg::Connection connection, const std::string& name, bool is_turned) {
           .connection = std::move(connection),
           .slots = {name, name + "_capture"},
           .is_publication_ours = true,
-          .is_closed = is_turned};
+          .is_closed = is_turned,
+          .is_open = false};
 }
 
 Side Green(pg::Connection connection, const std::string& name, bool is_turned) {
@@ -229,7 +231,8 @@ Side Green(pg::Connection connection, const std::string& name, bool is_turned) {
           .connection = std::move(connection),
           .slots = has_slot ? std::vector<std::string>{name} : std::vector<std::string>{},
           .is_publication_ours = is_ours,
-          .is_closed = false};
+          .is_closed = false,
+          .is_open = is_turned};
 }
 
 Removed CleanSides(const std::vector<Side*>& sides, const std::string& name) {

@@ -41,19 +41,62 @@ SELECT rolname, format('ALTER ROLE %s RESET default_transaction_read_only;',
 constexpr const char* kNoFence =
     "SELECT NULL::text AS kind, NULL::text AS role, NULL::text AS former WHERE false";
 
+// The default of the database; empty when there is none.
+constexpr const char* kDefaultSql =
+    "SELECT substr(c.setting, 31) FROM pg_db_role_setting AS s CROSS JOIN unnest(s.setconfig)"
+    " AS c(setting) WHERE s.setrole = 0 AND s.setdatabase = (SELECT oid FROM pg_database"
+    " WHERE datname = current_database())"
+    " AND starts_with(c.setting, 'default_transaction_read_only=')";
+
+// Others than deployment $1 that have made green read-only and to which it is not open. Each one's
+// first event tells what it was before.
+constexpr const char* kOthersSql =
+    "SELECT DISTINCT ON (e.deployment) e.detail FROM pgteal.event AS e"
+    " LEFT JOIN pgteal.deployment AS d ON d.name = e.deployment WHERE e.kind = 'read_only'"
+    " AND e.deployment <> $1 AND d.state IS DISTINCT FROM 'switched' ORDER BY e.deployment, e.id";
+
 std::string Alter(pg::Connection& green) {
   return "ALTER DATABASE " +
          pg::QuoteIdentifier(green.Exec("SELECT current_database()").Text(0, 0));
 }
 
+// Another deployment whose writes this side takes; empty for none.
+std::string OpenFor(pg::Connection& green, const std::string& deployment) {
+  const auto row =
+      green.Exec("SELECT min(name) FROM pgteal.deployment WHERE name <> $1 AND state = 'switched'",
+                 {deployment});
+  return row.String(0, 0);
+}
+
+bool HasSetReadOnly(pg::Connection& green, const std::string& deployment) {
+  return !green
+              .Exec("SELECT FROM pgteal.event WHERE deployment = $1 AND kind = 'read_only' LIMIT 1",
+                    {deployment})
+              .is_empty();
+}
+
+bool IsHeldByFence(pg::Connection& green, const std::string& deployment) {
+  return !green
+              .Exec("SELECT FROM pgteal.fence WHERE deployment <> $1 AND kind = 'database' LIMIT 1",
+                    {deployment})
+              .is_empty();
+}
+
 }  // namespace
 
 void SetReadOnly(pg::Connection& green, const std::string& deployment) {
-  const auto former = green.Exec(
-      "SELECT substr(c.setting, 31) FROM pg_db_role_setting AS s CROSS JOIN unnest(s.setconfig)"
-      " AS c(setting) WHERE s.setrole = 0 AND s.setdatabase = (SELECT oid FROM pg_database"
-      " WHERE datname = current_database())"
-      " AND starts_with(c.setting, 'default_transaction_read_only=')");
+  const std::string other = OpenFor(green, deployment);
+  if (!other.empty()) {
+    spdlog::warn("green takes the writes of deployment {} and stays writable for everybody who may",
+                 other);
+    return;
+  }
+  const auto found = green.Exec(kDefaultSql);
+  std::string former = found.is_empty() ? "unset" : found.String(0, 0);
+  if (former == "on") {
+    const auto others = green.Exec(kOthersSql, {deployment});
+    if (!others.is_empty()) former = others.String(0, 0);  // it is what the other one has set
+  }
   try {
     green.Exec(Alter(green) + " SET default_transaction_read_only = on");
   } catch (const pg::ServerError& error) {
@@ -61,8 +104,7 @@ void SetReadOnly(pg::Connection& green, const std::string& deployment) {
     spdlog::warn("our role may not make green's database read-only: keep applications off it");
     return;
   }
-  applier::RecordEvent(green, deployment, "read_only",
-                       former.is_empty() ? "unset" : former.String(0, 0));
+  applier::RecordEvent(green, deployment, "read_only", former);
 }
 
 void UnsetReadOnly(pg::Connection& green, const std::string& deployment) {
@@ -79,29 +121,23 @@ void UnsetReadOnly(pg::Connection& green, const std::string& deployment) {
 }
 
 void GiveUpReadOnly(pg::Connection& green, const std::string& deployment) {
-  // Whoever came after us found what we had set.
-  green.Exec(
-      "WITH first AS (SELECT DISTINCT ON (deployment) deployment, id, detail FROM pgteal.event"
-      " WHERE kind = 'read_only' ORDER BY deployment, id)"
-      " UPDATE pgteal.event AS e SET detail = own.detail FROM first AS own, first AS other"
-      " WHERE own.deployment = $1 AND other.deployment <> $1 AND other.id > own.id"
-      " AND other.detail = 'on' AND e.id = other.id",
-      {deployment});
-  const auto others =
-      green.Exec("SELECT FROM pgteal.deployment WHERE name <> $1 AND state <> 'switched' LIMIT 1",
-                 {deployment});
-  if (others.is_empty()) UnsetReadOnly(green, deployment);
+  if (!HasSetReadOnly(green, deployment) || IsHeldByFence(green, deployment)) return;
+  if (!OpenFor(green, deployment).empty()) {
+    MakeWritable(green, deployment);
+  } else if (!green.Exec(kOthersSql, {deployment}).is_empty()) {
+    // Our own turn may have opened green to everybody.
+    green.Exec(Alter(green) + " SET default_transaction_read_only = on");
+  } else {
+    UnsetReadOnly(green, deployment);
+  }
 }
 
 void MakeWritable(pg::Connection& green, const std::string& deployment) {
   UnsetReadOnly(green, deployment);
-  const auto left = green.Exec(
-      "SELECT FROM pg_db_role_setting AS s CROSS JOIN unnest(s.setconfig) AS c(setting)"
-      " WHERE s.setrole = 0 AND s.setdatabase = (SELECT oid FROM pg_database"
-      " WHERE datname = current_database())"
-      " AND starts_with(c.setting, 'default_transaction_read_only=')"
-      " AND split_part(c.setting, '=', 2)::boolean");
-  if (!left.is_empty()) green.Exec(Alter(green) + " RESET default_transaction_read_only");
+  const auto left = green.Exec(kDefaultSql);
+  if (!left.is_empty() && green.Exec("SELECT $1::boolean", {left.String(0, 0)}).Bool(0, 0)) {
+    green.Exec(Alter(green) + " RESET default_transaction_read_only");
+  }
 }
 
 std::vector<ReadOnlyRole> FindReadOnlyRoles(pg::Connection& side, const std::string& deployment) {

@@ -9,13 +9,14 @@
 namespace pgteal::pipeline {
 
 // Makes read-only the default of green's database, so that an application that connects too early
-// cannot write there; pgteal's sessions override it. pgteal.event keeps what it was before (kind
-// 'read_only'). A role that may not alter the database leaves it as it is, with a warning.
+// cannot write there; pgteal's sessions override it. pgteal.event keeps what it was before the
+// first deployment came (kind 'read_only'). A role that may not alter the database leaves it as it
+// is, with a warning, and so does everybody where green takes the writes of another deployment.
 void SetReadOnly(pg::Connection& green, const std::string& deployment);
 // Undoes it: new sessions write again.
 void UnsetReadOnly(pg::Connection& green, const std::string& deployment);
-// For a deployment that ends: the same, unless another one that green follows by needs it. That one
-// then is to put back what was there before both.
+// For a deployment that ends while green follows by it: the same, unless another one that green
+// follows by needs it. Where green takes the writes of another one it is made writable instead.
 void GiveUpReadOnly(pg::Connection& green, const std::string& deployment);
 // When green takes over: new sessions write, even if its operator had made it read-only by hand
 // before we came.

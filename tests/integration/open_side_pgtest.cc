@@ -39,9 +39,73 @@ class OpenSideTest : public TurnTest {
     args.insert(args.end(), more.begin(), more.end());
     ASSERT_EQ(Pgteal(args), 0) << Log();
   }
+  // NULL ("\N") when there is none.
+  static std::string Default(Sql& side) {
+    return side.Scalar(
+        "SELECT (SELECT setconfig::text FROM pg_db_role_setting WHERE setrole = 0 AND setdatabase"
+        " = (SELECT oid FROM pg_database WHERE datname = current_database()))");
+  }
+  void MakeReadOnlyByHand(Sql& side) {
+    side.Exec("ALTER DATABASE " + db_.name() + " SET default_transaction_read_only = on");
+  }
 
   std::map<std::string, std::unique_ptr<PgtealProcess>> runs_;
 };
+
+TEST_F(OpenSideTest, CleanupLeavesAGreenOpenThatWasReadOnlyByHandBeforehand) {
+  for (const Args& only : {Args{}, Args{"--only", "green"}}) {
+    MakeReadOnlyByHand(db_.green());
+    ASSERT_NO_FATAL_FAILURE(Start("a"));
+    ASSERT_NO_FATAL_FAILURE(Do("switchover", "a"));
+    EXPECT_TRUE(Admits(db_.GreenInfo()));
+    ASSERT_NO_FATAL_FAILURE(CleanUp("a", only));
+    EXPECT_TRUE(Admits(db_.GreenInfo()));
+    if (only.empty()) db_.blue().Exec("ALTER ROLE shop LOGIN");
+  }
+}
+
+TEST_F(OpenSideTest, CleanupAfterThereAndBackLeavesGreenReadOnlyAsItWas) {
+  MakeReadOnlyByHand(db_.green());
+  const auto before = Settings();
+  ASSERT_NO_FATAL_FAILURE(Start("a"));
+  ASSERT_NO_FATAL_FAILURE(Do("switchover", "a"));
+  ASSERT_NO_FATAL_FAILURE(Do("rollback", "a"));
+  ASSERT_NO_FATAL_FAILURE(CleanUp("a"));
+  EXPECT_EQ(Settings(), before);
+}
+
+TEST_F(OpenSideTest, GreenStaysOpenInWhateverOrderTwoThatWereSwitchedAreCleanedUp) {
+  ASSERT_NO_FATAL_FAILURE(StartBoth());
+  for (const auto* name : {"a", "b"}) ASSERT_NO_FATAL_FAILURE(Do("switchover", name));
+  for (const auto* name : {"b", "a"}) {
+    ASSERT_NO_FATAL_FAILURE(CleanUp(name));
+    EXPECT_TRUE(Admits(db_.GreenInfo())) << name << " was cleaned up";
+  }
+  EXPECT_EQ(Default(db_.green()), "\\N");
+}
+
+TEST_F(OpenSideTest, GreenStaysOpenWhenOneThatWasNotSwitchedIsCleanedUp) {
+  MakeReadOnlyByHand(db_.green());
+  ASSERT_NO_FATAL_FAILURE(StartBoth());
+  ASSERT_NO_FATAL_FAILURE(Do("switchover", "a"));
+  ASSERT_NO_FATAL_FAILURE(CleanUp("b"));
+  EXPECT_TRUE(Admits(db_.GreenInfo()));
+  EXPECT_EQ(Default(db_.green()), "\\N");
+}
+
+TEST_F(OpenSideTest, ADeploymentThatBeginsLaterLeavesAGreenOpenThatTakesTheWrites) {
+  ASSERT_NO_FATAL_FAILURE(Start("a"));
+  ASSERT_NO_FATAL_FAILURE(Do("switchover", "a"));
+  DatabasePair other(db_.clusters());
+  other.blue().Exec("CREATE TABLE b (id int PRIMARY KEY)");
+  auto& run = runs_["b"];
+  run = db_.PgtealVia(other.BlueInfo(), "", {"run", "--copy", "none", "--name", "b"});
+  ASSERT_TRUE(run->WaitForLog("streaming slot=")) << run->Log();
+  EXPECT_TRUE(run->WaitForLog("green takes the writes of deployment a"));
+  EXPECT_TRUE(Admits(db_.GreenInfo()));
+  run->Terminate();
+  EXPECT_EQ(run->WaitExit(), 130);
+}
 
 TEST_F(OpenSideTest, BlueIsOpenedByWhicheverOfTwoComesBack) {
   const Rows before = Settings().front();
