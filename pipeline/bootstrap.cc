@@ -52,6 +52,9 @@ constexpr const char* kAllTablesSql =
 constexpr const char* kInternalError = "XX000";
 constexpr int kSlotAttempts = 5;
 
+// By it a cleanup knows a publication that we made before anything was on record.
+constexpr const char* kPublicationComment = "pgteal: made for its deployment";
+
 struct SourceTable {
   pg::TableName name;
   bool is_partitioned;
@@ -162,7 +165,9 @@ void CreatePublication(pg::Connection& blue, const Deployment& deployment,
   } else if (!list.empty()) {
     sql += " FOR TABLE " + list;
   }
-  blue.Exec(sql);
+  blue.Exec(fmt::format("{}; COMMENT ON PUBLICATION {} IS {}", sql,
+                        pg::QuoteIdentifier(deployment.name),
+                        pg::QuoteLiteral(kPublicationComment)));
   spdlog::info("publication {} created on blue tables={}", deployment.name, tables.size());
 }
 
@@ -234,6 +239,14 @@ PreparedSource PrepareSource(pg::Connection& blue, const Deployment& deployment,
   auto slot = pg::FindSlot(blue, deployment.name);
   if (!slot) throw pg::Refused(fmt::format("slot {} vanished", deployment.name));
   return {.slot = *slot, .stream = std::move(stream)};
+}
+
+bool IsOurPublication(pg::Connection& blue, const std::string& name) {
+  return !blue.Exec(
+                  "SELECT FROM pg_publication WHERE pubname = $1"
+                  " AND obj_description(oid, 'pg_publication') = $2",
+                  {name, kPublicationComment})
+              .is_empty();
 }
 
 void RequireWritable(pg::Connection& green) {

@@ -50,6 +50,8 @@ void ClaimStart(pg::Connection& green, const std::string& deployment);
 // Throws Refused when blue cannot publish.
 void PreparePublication(pg::Connection& blue, const Deployment& deployment,
                         const BootstrapOptions& options);
+// Whether it was made by that; somebody else may have made it before us.
+bool IsOurPublication(pg::Connection& blue, const std::string& name);
 // A temporary slot lives as long as `stream`. Throws Refused when no slot is free.
 void CreateSlot(pg::Connection& blue, pg::ReplicationConnection& stream, const std::string& slot,
                 bool temporary);

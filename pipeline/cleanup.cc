@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <array>
 #include <set>
 #include <utility>
@@ -12,6 +12,8 @@
 #include "pg/catalog.h"
 #include "pg/error.h"
 #include "pg/quote.h"
+#include "pg/sqlstate.h"
+#include "pipeline/bootstrap.h"
 #include "pipeline/ddl_log.h"
 #include "pipeline/doorbell.h"
 #include "pipeline/fence.h"
@@ -62,12 +64,19 @@ Names Others(pg::Connection& side, const std::string& name) {
   return names;
 }
 
-bool HasOrigins(pg::Connection& side, const std::string& name) {
-  return !side.Exec(
-                  "SELECT FROM pg_replication_origin"
-                  " WHERE roname ~ ('^pgteal_' || $1 || '_[0-9]+$') LIMIT 1",
-                  {name})
-              .is_empty();
+// Origins belong to the whole server and bear the oid of their database. Those of an older pgteal
+// do not: they are this database's only if it has the deployment on record, $2. A like-named one of
+// another database, whose records cannot be read from here, may then have used the same.
+Names Origins(pg::Connection& side, const std::string& name) {
+  const bool is_on_record = OnRecord(side).contains(name);
+  const auto rows = side.Exec(
+      "SELECT roname FROM pg_replication_origin, pg_database WHERE datname = current_database()"
+      " AND (roname ~ format('^pgteal_%s_%s_[0-9]+$', $1::text, pg_database.oid)"
+      " OR ($2::boolean AND roname ~ format('^pgteal_%s_[0-9]+$', $1::text)))",
+      {name, is_on_record ? "true" : "false"});
+  Names origins;
+  for (int i = 0; i < rows.rows(); ++i) origins.insert(rows.String(i, 0));
+  return origins;
 }
 
 void RequireNoTurn(const Deployment& deployment, const pg::SessionOptions& session) {
@@ -110,22 +119,69 @@ void RequireIdle(Side& side, const std::string& name) {
   if (!user.empty()) throw pg::Refused(user, "Stop the pgteal that is at work, then clean up.");
 }
 
-bool HasTraces(Side& side, const std::string& name) {
-  if (side.is_publication_ours && pg::FindPublication(side.connection, name)) return true;
-  return HasOrigins(side.connection, name) ||
-         std::any_of(side.slots.begin(), side.slots.end(), [&side](const auto& slot) {
-           return pg::FindSlot(side.connection, slot).has_value();
-         });
+// What makes a slot somebody else's; empty for one that may be ours.
+std::string StrangenessOf(const pg::Slot& slot, const std::string& database) {
+  if (slot.plugin.empty()) return "is a physical one";
+  if (slot.plugin != "pgoutput") return "is one of " + slot.plugin;
+  return slot.database == database ? "" : "belongs to database " + slot.database;
+}
+
+// Slot names belong to the whole server. Where the deployment is on record its slot may be gone and
+// the name be taken by another; elsewhere we are in the wrong database.
+void LeaveStrangeSlots(Side& side, const std::string& name) {
+  const auto database = side.connection.Exec("SELECT current_database()").String(0, 0);
+  const bool is_on_record = OnRecord(side.connection).contains(name);
+  std::erase_if(side.slots, [&](const std::string& slot) {
+    const auto found = pg::FindSlot(side.connection, slot);
+    const std::string why = found ? StrangenessOf(*found, database) : "";
+    if (why.empty()) return false;
+    const auto what = fmt::format("slot {} of {} {}", slot, side.name, why);
+    if (!is_on_record) {
+      throw pg::Refused(
+          fmt::format("{}, and database {} has nothing of deployment {} on record", what, database,
+                      name),
+          "Point the connection string at the deployment's database, or give its --name.");
+    }
+    spdlog::warn("{}: it is left alone", what);
+    return true;
+  });
+}
+
+// What a beginning leaves before anything is on record.
+bool HasMark(Side& side, const std::string& name) {
+  return (side.is_publication_ours && IsOurPublication(side.connection, name)) ||
+         !Origins(side.connection, name).empty();
+}
+
+// Another tool's slot or publication may bear any name.
+void RequireNobodys(Side& side, const std::string& name) {
+  std::vector<std::string> what;
+  std::string fix;
+  for (const auto& slot : side.slots) {
+    if (!pg::FindSlot(side.connection, slot)) continue;
+    what.push_back("slot " + slot);
+    fix += fmt::format(" SELECT pg_drop_replication_slot({});", pg::QuoteLiteral(slot));
+  }
+  if (side.is_publication_ours && pg::FindPublication(side.connection, name)) {
+    what.push_back("publication " + name);
+    fix += fmt::format(" DROP PUBLICATION {};", pg::QuoteIdentifier(name));
+  }
+  if (what.empty()) return;
+  throw pg::Refused(fmt::format("nothing on record tells that {} of {} came from pgteal",
+                                fmt::join(what, " and "), side.name),
+                    "If nobody needs that any more:" + fix);
 }
 
 // A name that was mistyped: on a server without any deployment, it was cleaned up already.
 void RequireDeployment(const std::vector<Side*>& sides, const std::string& name) {
   Names known;
   for (auto* side : sides) known.merge(OnRecord(side->connection));
-  if (known.empty() || known.contains(name)) return;
+  if (known.contains(name)) return;
   for (auto* side : sides) {
-    if (HasTraces(*side, name)) return;
+    if (HasMark(*side, name)) return;
   }
+  for (auto* side : sides) RequireNobodys(*side, name);
+  if (known.empty()) return;
   throw pg::Refused(fmt::format("no deployment {}", name),
                     fmt::format("--name is one of: {}.", fmt::join(known, ", ")));
 }
@@ -146,13 +202,21 @@ void CleanPublication(Side& side, const std::string& name, Removed* removed) {
 
 void CleanOrigins(Side& side, const std::string& name, Removed* removed) {
   if (!pg::MayUseOrigins(side.connection)) return;
-  // Lanes are numbered; nothing else may follow the name, or another deployment's would match.
-  const auto dropped = side.connection.Exec(
-      "SELECT count(pg_replication_origin_drop(roname)) FROM pg_replication_origin"
-      " WHERE roname ~ ('^pgteal_' || $1 || '_[0-9]+$')",
-      {name});
-  if (dropped.Int(0, 0) == 0) return;
-  removed->push_back(fmt::format("{} replication origins on {}", dropped.Int(0, 0), side.name));
+  size_t dropped = 0;
+  for (const auto& origin : Origins(side.connection, name)) {
+    try {
+      side.connection.Exec("SELECT pg_replication_origin_drop($1)", {origin});
+      ++dropped;
+    } catch (const pg::ServerError& error) {
+      if (error.sqlstate() != pg::kObjectInUse) throw;
+      spdlog::warn(
+          "replication origin {} of {} is in use and stays: a deployment of another "
+          "database has the same name",
+          origin, side.name);
+    }
+  }
+  if (dropped == 0) return;
+  removed->push_back(fmt::format("{} replication origins on {}", dropped, side.name));
 }
 
 // Identities that we gave tables go back to what they were.
@@ -236,6 +300,7 @@ Side Green(pg::Connection connection, const std::string& name, bool is_turned) {
 }
 
 Removed CleanSides(const std::vector<Side*>& sides, const std::string& name) {
+  for (auto* side : sides) LeaveStrangeSlots(*side, name);
   RequireDeployment(sides, name);
   for (auto* side : sides) RequireIdle(*side, name);
   Removed removed;

@@ -13,8 +13,9 @@ namespace pgteal::pipeline {
 // deployment uses the side, its event triggers and schema pgteal. A side that a switchover has
 // closed stays closed; the statements that open it are among the phrases. What is not there is no
 // error, so that an interrupted cleanup is simply run again. Returns what was removed, one phrase
-// each. Throws Refused while a pgteal uses one of the slots, or makes a switchover, and for a name
-// that is not among the deployments on record.
+// each. Throws Refused while a pgteal uses one of the slots, or makes a switchover, for a name that
+// is not among the deployments on record, and where a slot or publication of the name is not known
+// to be ours: of another database, of another tool.
 std::vector<std::string> CleanUp(const Deployment& deployment, const pg::SessionOptions& session);
 
 // The same on one side alone, while the other one cannot be reached or is gone for good. Throws

@@ -176,6 +176,89 @@ TEST_F(CleanupTest, APublicationOfAllTablesIsNotInTheWay) {
   EXPECT_EQ(blue().Scalar(kCatalog), before);
 }
 
+TEST_F(CleanupTest, AnotherDatabaseOfTheServerKeepsItsSlotAndItsOrigins) {
+  ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
+  ASSERT_EQ(db_.Pgteal({"run", "--copy", "none", "--until-caught-up"})->WaitExit(), 0);
+  const DatabasePair other(db_.clusters());
+  const std::string blue_before = blue().Scalar(kCatalog);
+  const std::string green_before = green().Scalar(kCatalog);
+  const auto refused = [&](const std::string& blue_info, const std::string& green_info,
+                           std::vector<std::string> only) {
+    only.insert(only.begin(), "cleanup");
+    const auto cleanup = db_.PgtealVia(blue_info, green_info, only);
+    EXPECT_EQ(cleanup->WaitExit(), 3) << cleanup->Stdout();
+    EXPECT_NE(cleanup->Log().find("slot pgteal of blue belongs to database " + db_.name()),
+              std::string::npos)
+        << cleanup->Log();
+  };
+  refused(other.BlueInfo(), "", {"--only", "blue"});
+  refused(other.BlueInfo(), other.GreenInfo(), {});
+  refused(other.BlueInfo(), "", {});
+  const auto nothing = db_.PgtealVia("", other.GreenInfo(), {"cleanup", "--only", "green"});
+  EXPECT_EQ(nothing->WaitExit(), 0);
+  EXPECT_NE(nothing->Stdout().find("nothing to remove"), std::string::npos) << nothing->Stdout();
+  EXPECT_EQ(blue().Scalar(kCatalog), blue_before);
+  EXPECT_EQ(green().Scalar(kCatalog), green_before);
+}
+
+// Origins belong to the server: a like-named deployment of another database has some, too.
+TEST_F(CleanupTest, OriginsOfThisDatabaseGoAndThoseOfAnotherStay) {
+  ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
+  ASSERT_EQ(db_.Pgteal({"run", "--copy", "none", "--until-caught-up"})->WaitExit(), 0);
+  green().Exec(
+      "SELECT pg_replication_origin_create(format('pgteal_pgteal_%s_%s', oid, lane))"
+      " FROM pg_database, generate_series(7, 8) AS lane"
+      " WHERE datname IN (current_database(), 'postgres')");
+  ASSERT_EQ(db_.Pgteal({"cleanup"})->WaitExit(), 0);
+  EXPECT_EQ(green().Scalar("SELECT count(*) FROM pg_replication_origin WHERE roname ~ '_[78]$'"
+                           " AND roname ~ (SELECT '_' || oid || '_' FROM pg_database"
+                           " WHERE datname = current_database())"),
+            "0");
+  EXPECT_EQ(green().Scalar("SELECT count(*) FROM pg_replication_origin WHERE roname ~ '_[78]$'"),
+            "2");
+  EXPECT_EQ(green().Scalar("SELECT count(*) FROM pg_replication_origin"
+                           " WHERE roname ~ '^pgteal_pgteal_[0-9]+$'"),
+            "0");
+}
+
+TEST_F(CleanupTest, AnotherToolKeepsItsSlotAndItsPublication) {
+  ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
+  blue().Exec("CREATE PUBLICATION debezium FOR ALL TABLES");
+  blue().Exec(
+      "SELECT pg_create_logical_replication_slot('debezium', 'pgoutput');"
+      "SELECT pg_create_logical_replication_slot('decoding', 'test_decoding');"
+      "SELECT pg_create_physical_replication_slot('standby')");
+  const std::string before = blue().Scalar(kCatalog);
+  const auto refused = [this](const std::string& name, const std::string& why) {
+    for (const auto& side : {"", "blue"}) {
+      std::vector<std::string> args = {"cleanup", "--name", name};
+      if (*side != '\0') args.insert(args.end(), {"--only", side});
+      const auto cleanup = db_.Pgteal(args);
+      EXPECT_EQ(cleanup->WaitExit(), 3) << cleanup->Stdout();
+      EXPECT_NE(cleanup->Log().find(why), std::string::npos) << cleanup->Log();
+    }
+  };
+  refused("debezium", "DROP PUBLICATION \"debezium\";");
+  refused("decoding", "slot decoding of blue is one of test_decoding");
+  refused("standby", "slot standby of blue is a physical one");
+  EXPECT_EQ(blue().Scalar(kCatalog), before);
+  blue().Exec("SELECT pg_drop_replication_slot('standby')");
+}
+
+TEST_F(CleanupTest, WhatABeginningLeftIsRemovedThoughNothingIsOnRecord) {
+  ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
+  const std::string before = blue().Scalar(kCatalog);
+  const auto only_blue = std::vector<std::string>{"cleanup", "--only", "blue"};
+  const auto both = std::vector<std::string>{"cleanup"};
+  for (const auto& args : {only_blue, both}) {
+    ASSERT_EQ(db_.Pgteal({"prepare"})->WaitExit(), 0);
+    const auto cleanup = db_.Pgteal(args);
+    ASSERT_EQ(cleanup->WaitExit(), 0) << cleanup->Log();
+    EXPECT_NE(cleanup->Stdout().find("removed slot pgteal on blue"), std::string::npos);
+    EXPECT_EQ(blue().Scalar(kCatalog), before);
+  }
+}
+
 TEST_F(CleanupTest, LeavesNothingAfterThereAndBack) {
   ExecBoth(
       "CREATE TABLE t (id int PRIMARY KEY); CREATE ROLE open LOGIN;"
