@@ -243,6 +243,8 @@ TEST_F(SwitchoverTest, WithoutAWayBackThereIsNoRollback) {
   ASSERT_EQ(Turn({"--no-way-back"}), 0) << Log();
   EXPECT_EQ(db_.green().Scalar("SELECT count(*) FROM pg_replication_slots"), "0");
   EXPECT_EQ(Pgteal({"rollback"}), 3) << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("no way back was armed, so there is no rollback"));
+  EXPECT_THAT(Log(), testing::Not(testing::HasSubstr("there is no deployment")));
   // The stream that was at work has nothing left to do, and neither has one that is started again.
   EXPECT_EQ(run_->WaitExit(), 0) << run_->Log();
   EXPECT_THAT(run_->Log(), testing::HasSubstr("no way back was armed"));
@@ -256,6 +258,8 @@ TEST_F(SwitchoverTest, ARollbackWithoutAWayBackLeavesNothingToStreamEither) {
   ASSERT_EQ(Turn({"--no-way-back"}), 0) << Log();
   EXPECT_EQ(run_->WaitExit(), 0) << run_->Log();
   EXPECT_THAT(run_->Log(), testing::HasSubstr("blue takes the writes and no way back was armed"));
+  EXPECT_EQ(Pgteal({"switchover"}), 3) << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("no way back was armed, so there is no switchover"));
 }
 
 TEST_F(SwitchoverTest, StatusTellsTheStateWhileNobodyRuns) {

@@ -13,6 +13,7 @@
 #include "pipeline/schema_catalog.h"
 #include "pipeline/slot_use.h"
 #include "pipeline/table_state.h"
+#include "pipeline/turn.h"
 #include "pipeline/verify.h"
 #include "tools/check/check.h"
 
@@ -39,6 +40,14 @@ constexpr const char* kWritersSql =
 void CheckStream(pg::Connection& from, pg::Connection& to, const pipeline::Deployment& oriented,
                  Objections* objections) {
   const std::string state = pipeline::DeploymentState(to, oriented.name);
+  const int64_t epoch = pipeline::ReadTurn(from, oriented.name).epoch;
+  if (epoch > 0 && (state.empty() || state == "switched")) {
+    objections->push_back({fmt::format("no way back was armed, so there is no {}",
+                                       epoch % 2 == 1 ? "rollback" : "switchover"),
+                           "The other side lacks what was written since. `pgteal cleanup`, then "
+                           "begin a deployment from the side that takes the writes."});
+    return;
+  }
   if (state.empty()) {
     objections->push_back(
         {fmt::format("there is no deployment {}", oriented.name), "Begin with `pgteal run`."});
