@@ -13,6 +13,7 @@
 #include "pg/error.h"
 #include "pg/quote.h"
 #include "pg/sqlstate.h"
+#include "pipeline/back_publication.h"
 #include "pipeline/bootstrap.h"
 #include "pipeline/ddl_log.h"
 #include "pipeline/doorbell.h"

@@ -1,12 +1,12 @@
 #include "pipeline/way_back.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "applier/schema.h"
 #include "pg/catalog.h"
 #include "pg/error.h"
 #include "pg/quote.h"
+#include "pipeline/back_publication.h"
 #include "pipeline/bootstrap.h"
 #include "pipeline/table_state.h"
 #include "pipeline/turn.h"
@@ -14,63 +14,15 @@
 namespace pgteal::pipeline {
 namespace {
 
-// By it we know a publication that we made for a way back: it is removed with it.
-constexpr const char* kComment = "pgteal: the way back";
-
-// Tables of $1 that send UPDATE and DELETE and could not do so any more once published.
-constexpr const char* kNoIdentitySql = R"(
-SELECT string_agg(quote_ident(n.nspname) || '.' || quote_ident(c.relname), ', ' ORDER BY 1)
-  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
- WHERE c.relkind = 'r' AND c.relpersistence = 'p'
-   AND (quote_ident(n.nspname) || '.' || quote_ident(c.relname)) = ANY ($1::text[])
-   AND NOT (c.relreplident = 'f'
-       OR (c.relreplident = 'd' AND EXISTS (SELECT 1 FROM pg_index AS i WHERE i.indrelid = c.oid
-             AND i.indisprimary AND i.indimmediate AND i.indisvalid))
-       OR (c.relreplident = 'i' AND EXISTS (SELECT 1 FROM pg_index AS i WHERE i.indrelid = c.oid
-             AND i.indisreplident AND i.indisvalid))))";
-
-constexpr const char* kPublishedSql = R"(
-SELECT coalesce(array_agg(quote_ident(p.schemaname) || '.' || quote_ident(p.tablename)), '{}')
-  FROM pg_publication_tables AS p
- WHERE p.pubname = $1 AND p.schemaname <> 'pgteal')";
-
-// What of the publication is published on the other side, too, and its operations.
-constexpr const char* kShapeSql =
-    "SELECT puballtables, pubviaroot, concat_ws(', ', CASE WHEN pubinsert THEN 'insert' END,"
-    " CASE WHEN pubupdate THEN 'update' END, CASE WHEN pubdelete THEN 'delete' END,"
-    " CASE WHEN pubtruncate THEN 'truncate' END), pubupdate OR pubdelete"
-    " FROM pg_publication WHERE pubname = $1";
-
-void RequireIdentities(pg::Connection& to, const std::string& tables) {
-  const auto names = to.Exec(kNoIdentitySql, {tables});
-  if (names.IsNull(0, 0)) return;
-  throw pg::Refused(
-      fmt::format("for a way back these tables need a replica identity on the side that is to be "
-                  "opened, or their UPDATE and DELETE would fail there: {}",
-                  names.Text(0, 0)),
-      "ALTER TABLE … REPLICA IDENTITY … as on the other side, or --no-way-back.");
-}
-
-void CreatePublicationLike(pg::Connection& from, pg::Connection& to, const std::string& name) {
-  const auto shape = from.Exec(kShapeSql, {name});
-  if (shape.is_empty()) {
-    throw pg::Refused(fmt::format("publication {} does not exist on the side that sends", name));
+void MakePublication(pg::Connection& from, pg::Connection& to, const std::string& name) {
+  const auto plan = PlanBackPublication(from, to, name);
+  if (!plan.obstacles.empty()) {
+    throw pg::Refused(plan.obstacles.front().what, plan.obstacles.front().fix);
   }
-  const std::string tables = from.Exec(kPublishedSql, {name}).String(0, 0);
-  if (shape.Bool(0, 3)) RequireIdentities(to, tables);
-  if (pg::FindPublication(to, name)) return;
-  const bool is_superuser =
-      to.Exec("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").Bool(0, 0);
-  std::string what = " FOR ALL TABLES";
-  if (!shape.Bool(0, 0) || !is_superuser) {
-    const auto list = to.Exec("SELECT string_agg(t, ', ') FROM unnest($1::text[]) AS t", {tables});
-    what = list.IsNull(0, 0) ? "" : " FOR TABLE " + list.String(0, 0);
-  }
-  to.Exec(fmt::format(
-      "CREATE PUBLICATION {}{} WITH (publish = {}, publish_via_partition_root = {})",
-      pg::QuoteIdentifier(name), what, pg::QuoteLiteral(shape.Text(0, 2)), shape.Bool(0, 1)));
-  to.Exec(fmt::format("COMMENT ON PUBLICATION {} IS {}", pg::QuoteIdentifier(name),
-                      pg::QuoteLiteral(kComment)));
+  if (plan.statements.empty()) return;
+  to.Exec("BEGIN");
+  for (const auto& sql : plan.statements) to.Exec(sql);
+  to.Exec("COMMIT");
 }
 
 }  // namespace
@@ -78,7 +30,7 @@ void CreatePublicationLike(pg::Connection& from, pg::Connection& to, const std::
 void PrepareWayBack(pg::Connection& from, pg::Connection& to, const Deployment& oriented,
                     const pg::SessionOptions& session) {
   RequireLogical(to, "the side that is to be opened");
-  CreatePublicationLike(from, to, oriented.name);
+  MakePublication(from, to, oriented.name);
   // One of ours is the rest of an earlier attempt, older than need be.
   if (ReadTurn(to, oriented.name).has_way_back) {
     DropSendingSlot(to, oriented.name);
@@ -127,14 +79,6 @@ void RemoveWayBack(pg::Connection& to, const std::string& deployment) {
     to.Exec("DROP PUBLICATION " + pg::QuoteIdentifier(deployment));
   }
   to.Exec("UPDATE pgteal.turn SET way_back = NULL WHERE deployment = $1", {deployment});
-}
-
-bool IsWayBackPublication(pg::Connection& side, const std::string& name) {
-  return !side.Exec(
-                  "SELECT FROM pg_publication WHERE pubname = $1"
-                  " AND obj_description(oid, 'pg_publication') = $2",
-                  {name, kComment})
-              .is_empty();
 }
 
 }  // namespace pgteal::pipeline

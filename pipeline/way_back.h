@@ -16,8 +16,9 @@ namespace pgteal::pipeline {
 // to it.
 
 // While the old direction still streams and an attempt at a turn is on record: publication and slot
-// on `to`, like the publication of `from`. `oriented`: source closes, target opens. Throws Refused
-// when `to` cannot send (wal_level, slots, replica identities).
+// on `to`, like the publication of `from` (see back_publication.h). `oriented`: source closes,
+// target opens. Throws Refused when `to` cannot send (wal_level, slots, publication, replica
+// identities).
 void PrepareWayBack(pg::Connection& from, pg::Connection& to, const Deployment& oriented,
                     const pg::SessionOptions& session);
 // Inside a transaction on the closing side, when both are equal: from here on it is the target of a
@@ -30,8 +31,6 @@ void DisarmWayBack(pg::Connection& from, const std::string& deployment);
 bool IsArmed(const Deployment& oriented, const pg::SessionOptions& session);
 // Undoes PrepareWayBack() on the side that was not opened.
 void RemoveWayBack(pg::Connection& to, const std::string& deployment);
-// Whether the publication was made for a way back.
-bool IsWayBackPublication(pg::Connection& side, const std::string& name);
 
 }  // namespace pgteal::pipeline
 

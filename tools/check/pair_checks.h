@@ -22,6 +22,8 @@ CheckAnswer CheckFence(const CheckContext& context);
 CheckAnswer CheckReadOnlyRoles(const CheckContext& context);
 // H15. What blue's own triggers, rules and foreign keys would make of the rows that come back.
 CheckAnswer CheckSilentWayBack(const CheckContext& context);
+// H16. Whether green's publication is, or can be made, as the way back needs it.
+CheckAnswer CheckBackPublication(const CheckContext& context);
 // D19: what must be equal before production moves. E9: what an operator should look at.
 CheckAnswer CheckSchema(const CheckContext& context);
 CheckAnswer CheckSettings(const CheckContext& context);

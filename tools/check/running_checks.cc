@@ -129,6 +129,12 @@ SELECT r.name, format('ANALYZE %s;', r.name) FROM relations AS r
      .advice = "They would act once more for every row, and blue would differ from green, or the "
                "stream stop at a row that a foreign key has deleted already.",
      .code = CheckSilentWayBack},
+    {.id = "H16",
+     .side = kPair,
+     .levels = {kNone, kWarn, kFatal},
+     .title = "green can publish for the way back what blue publishes",
+     .advice = "What it does not publish, a rollback would lose.",
+     .code = CheckBackPublication},
     {.id = "H13",
      .side = kPair,
      .levels = {kWarn, kWarn, kFatal},

@@ -35,7 +35,7 @@ constexpr milliseconds kLagLook{20};
 constexpr milliseconds kStreamWait{3000};
 
 // What only the stream in the other direction needs.
-constexpr std::array kWayBackChecks = {"H10", "H15"};
+constexpr std::array kWayBackChecks = {"H10", "H15", "H16"};
 
 // And what the server's clock says at this moment, in microseconds since 2000.
 constexpr const char* kPreparedSql =

@@ -1,0 +1,126 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/fault/turn_test.h"
+#include "tests/integration/check_test.h"
+
+namespace pgteal::tests {
+namespace {
+
+using testing::HasSubstr;
+
+// A publication of some tables, which has to be on both sides the same once the way back is armed.
+class WayBack : public TurnTest {
+ protected:
+  void StartRun() {
+    run_ = db_.Pgteal({"run", "--copy", "none", "--include-table", "ledger"});
+    ASSERT_TRUE(run_->WaitForLog("streaming slot=")) << run_->Log();
+  }
+  void AddTable(const std::string& name) {
+    db_.blue().Exec("CREATE TABLE " + name + " (id int PRIMARY KEY)");
+    Sql(db_.GreenWriter()).Exec("CREATE TABLE " + name + " (id int PRIMARY KEY)");
+    db_.blue().Exec("ALTER PUBLICATION pgteal ADD TABLE ONLY " + name);
+  }
+  std::string Count(Sql& side, const std::string& table) {
+    return side.Scalar("SELECT count(*) FROM " + table);
+  }
+  // What is written on green between two turns is on blue after the second.
+  void ExpectNothingLostOnTheWayBack(const std::string& table) {
+    ASSERT_EQ(Turn(), 0) << Log();
+    ASSERT_TRUE(IsGreenOpen());
+    db_.green().Exec("INSERT INTO " + table + " VALUES (101), (102)");
+    const std::string count = Count(db_.green(), table);
+    ASSERT_EQ(Turn(), 0) << Log();
+    EXPECT_EQ(Count(db_.blue(), table), count);
+  }
+  std::string Publication(Sql& side) {
+    return side.Scalar(
+        "SELECT concat_ws(' ', puballtables, pubinsert, pubupdate, pubdelete, pubtruncate,"
+        " pubviaroot, (SELECT string_agg(tablename, ',' ORDER BY 1) FROM pg_publication_tables"
+        " WHERE pubname = 'pgteal' AND schemaname <> 'pgteal')) FROM pg_publication");
+  }
+};
+
+TEST_F(WayBack, APublicationThatGreenHasAlreadyGetsTheTablesThatBluesGot) {
+  db_.green().Exec("CREATE PUBLICATION pgteal FOR TABLE ledger");
+  ASSERT_NO_FATAL_FAILURE(StartRun());
+  AddTable("\"Later\"");
+  ASSERT_NO_FATAL_FAILURE(ExpectNothingLostOnTheWayBack("\"Later\""));
+}
+
+TEST_F(WayBack, APublicationThatGreenHasAlreadySendsWhatBluesSends) {
+  db_.ExecBoth("CREATE TABLE other (id int PRIMARY KEY)");
+  db_.green().Exec(
+      "CREATE PUBLICATION pgteal FOR TABLE ledger, other WITH (publish = 'insert',"
+      " publish_via_partition_root = true)");
+  if (db_.clusters().green().major() >= 15) {
+    db_.green().Exec("ALTER PUBLICATION pgteal SET TABLE ledger WHERE (client > 100), other");
+  }
+  ASSERT_NO_FATAL_FAILURE(StartRun());
+  ASSERT_EQ(Turn(), 0) << Log();
+  EXPECT_EQ(Publication(db_.green()), Publication(db_.blue()));
+  db_.green().Exec("INSERT INTO ledger VALUES (7, 1, 'x'), (7, 2, 'x')");
+  db_.green().Exec("DELETE FROM ledger WHERE number = 2");
+  ASSERT_EQ(Turn(), 0) << Log();
+  EXPECT_TRUE(db_.Equal());
+}
+
+TEST_F(WayBack, APublicationOfSomeTablesBecomesOneOfAllAndTheOtherWayRound) {
+  db_.ExecBoth("CREATE TABLE other (id int PRIMARY KEY)");
+  db_.green().Exec("CREATE PUBLICATION pgteal FOR TABLE ledger");
+  ASSERT_NO_FATAL_FAILURE(TurnTest::StartRun());
+  ASSERT_EQ(Turn(), 0) << Log();
+  EXPECT_EQ(Publication(db_.green()), Publication(db_.blue()));
+  EXPECT_THAT(Publication(db_.green()), testing::StartsWith("t "));
+  ASSERT_EQ(Turn(), 0) << Log();
+  db_.blue().Exec("DROP PUBLICATION pgteal; CREATE PUBLICATION pgteal FOR TABLE ledger");
+  ASSERT_EQ(Turn({"--skip-check", "D17", "--skip-check", "H9"}), 0) << Log();
+  EXPECT_EQ(Publication(db_.green()), Publication(db_.blue()));
+  EXPECT_THAT(Publication(db_.green()), testing::StartsWith("f "));
+}
+
+TEST_F(WayBack, TablesOfASchemaAreThoseOfTheSchemaOnGreenToo) {
+  if (db_.clusters().blue().major() < 15) GTEST_SKIP() << "for PostgreSQL 15 and later";
+  db_.blue().Exec("CREATE PUBLICATION pgteal FOR TABLES IN SCHEMA public");
+  db_.green().Exec("CREATE PUBLICATION pgteal FOR TABLE ledger");
+  ASSERT_NO_FATAL_FAILURE(TurnTest::StartRun());
+  ASSERT_EQ(Turn(), 0) << Log();
+  EXPECT_EQ(db_.green().Scalar("SELECT pnnspid::regnamespace FROM pg_publication_namespace"),
+            "public");
+  EXPECT_EQ(db_.green().Scalar("SELECT count(*) FROM pg_publication_rel"), "0");
+}
+
+// A role that may not says so before anything is closed, with what a superuser has to execute.
+TEST_F(WayBack, APublicationThatOurRoleMayNotChangeIsInTheWay) {
+  db_.green().Exec("CREATE PUBLICATION pgteal FOR TABLE ledger");
+  ASSERT_NO_FATAL_FAILURE(StartRun());
+  AddTable("later");
+  Sql(db_.GreenWriter()).Exec("CREATE ROLE modest LOGIN; GRANT pg_read_all_data TO modest");
+  const auto ask = [this] {
+    return ReadCheck(*db_.PgtealVia("", db_.GreenInfo() + " user=modest",
+                                    {"check", "--json", "--phase", "switchover", "--only", "H16"}));
+  };
+  const auto refused = ask();
+  EXPECT_EQ(refused.Outcomes("H16"), "FAIL");
+  const std::string fix = "ALTER PUBLICATION \"pgteal\" ADD TABLE ONLY \"public\".\"later\";";
+  EXPECT_THAT(refused.Findings("H16"), HasSubstr(fix));
+  Sql(db_.GreenWriter()).Exec(fix);
+  EXPECT_EQ(ask().Outcomes("H16"), "PASS");
+  Sql(db_.GreenWriter()).Exec("DROP OWNED BY modest; DROP ROLE modest");
+}
+
+TEST_F(WayBack, ATableThatTheOtherSideLacksIsNamedBeforeTheFence) {
+  ASSERT_NO_FATAL_FAILURE(StartRun());
+  db_.blue().Exec("CREATE TABLE gone (id int PRIMARY KEY)");
+  db_.blue().Exec("ALTER PUBLICATION pgteal ADD TABLE gone");
+  for (const auto& args : {Args{"--dry-run"}, Args{}}) {
+    EXPECT_EQ(Turn(args), 3) << Log();
+    EXPECT_THAT(Log(), HasSubstr("H16 "));
+    EXPECT_THAT(Log(), testing::Not(HasSubstr("step=fence")));
+  }
+}
+
+}  // namespace
+}  // namespace pgteal::tests
