@@ -16,6 +16,10 @@ std::vector<SchemaDifference> FindDrift(pg::Connection& blue, pg::Connection& gr
                                         const SchemaBaseline& baseline,
                                         std::vector<SchemaDifference> structure);
 
+// The latter alone, which need no baseline.
+std::vector<SchemaDifference> FindBehind(pg::Connection& blue, pg::Connection& green,
+                                         const std::string& deployment);
+
 }  // namespace pgteal::pipeline
 
 #endif  // PGTEAL_PIPELINE_SCHEMA_DRIFT_H_

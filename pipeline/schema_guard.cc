@@ -42,15 +42,15 @@ SchemaGuard::SchemaGuard(const Deployment& deployment, DdlGuard mode)
 SchemaGuard::~SchemaGuard() { Stop(); }
 
 void SchemaGuard::Prepare(pg::Connection& blue, pg::Connection& green) {
-  if (mode_ == DdlGuard::kOff) return;
   try {
+    // What is behind is for the first look to tell. Without one, a switchover asks all the same.
+    RecordPublished(blue, green, deployment_.name);
+    if (mode_ == DdlGuard::kOff) return;
     has_log_ = mode_ == DdlGuard::kEventTrigger && InstallDdlLog(blue);
     if (mode_ == DdlGuard::kEventTrigger && !has_log_) {
       spdlog::warn("our role may not create event triggers on {}: its catalog is compared only",
                    deployment_.sides.blue);
     }
-    // What is behind is for the first look to tell.
-    RecordPublished(blue, green, deployment_.name);
     if (ReadBaseline(green, deployment_.name)) return;
     const auto known = FindDifferences(blue, deployment_.name, CompareStructure(blue, green));
     RecordBaseline(green, deployment_.name, known);

@@ -64,13 +64,18 @@ CheckAnswer CheckSettings(const CheckContext& context) {
 }
 
 CheckAnswer CheckDrift(const CheckContext& context) {
-  if (!applier::HasSchema(*context.green)) return {};
+  const auto unasked = [](const char* why) { return CheckAnswer{.findings = {}, .skipped = why}; };
+  if (!applier::HasSchema(*context.green)) return unasked("no deployment yet");
   CheckAnswer answer;
   const auto& name = context.options.name;
   const auto baseline = pipeline::ReadBaseline(*context.green, name);
-  if (!baseline) return answer;
-  for (const auto& one :
-       pipeline::FindDrift(*context.blue, *context.green, name, *baseline, Structure(context))) {
+  const auto changes = baseline ? pipeline::FindDrift(*context.blue, *context.green, name,
+                                                      *baseline, Structure(context))
+                                : pipeline::FindBehind(*context.blue, *context.green, name);
+  if (!baseline && changes.empty()) {
+    return unasked("no baseline: pgteal run has not compared the schemas (--ddl-guard off?)");
+  }
+  for (const auto& one : changes) {
     answer.findings.push_back({.finding = {.object = one.Describe(context.options.sides),
                                            .fix = one.FixFor(context.options.sides)},
                                .level = Level::kNone});
