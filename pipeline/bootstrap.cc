@@ -9,6 +9,7 @@
 #include "applier/schema.h"
 #include "pg/error.h"
 #include "pg/quote.h"
+#include "pipeline/publication_watch.h"
 #include "pipeline/read_only.h"
 #include "pipeline/table_filter.h"
 #include "pipeline/table_state.h"
@@ -282,8 +283,9 @@ void BeginDeployment(pg::Connection& green, const std::string& name,
   spdlog::info("green prepared slot={} start_lsn={}", name, start);
 }
 
-void PrepareTarget(pg::Connection& green, const Deployment& deployment, PreparedSource source,
-                   std::optional<pg::Lsn> start_lsn, const pg::SessionOptions& session) {
+void PrepareTarget(pg::Connection& blue, pg::Connection& green, const Deployment& deployment,
+                   PreparedSource source, std::optional<pg::Lsn> start_lsn,
+                   const pg::SessionOptions& session) {
   const pg::Slot& slot = source.slot;
   if (start_lsn && slot.confirmed_flush_lsn > *start_lsn) {
     throw pg::Refused(
@@ -301,6 +303,9 @@ void PrepareTarget(pg::Connection& green, const Deployment& deployment, Prepared
                       "Point --source and --target at two databases.");
   }
   RequireWritable(green);
+  // Before the deployment is on record: a start that is interrupted is made anew.
+  ClaimStart(green, deployment.name);
+  RecordAllComplete(green, deployment.name, ReadMembership(blue, deployment.name));
   BeginDeployment(green, deployment.name, identity, slot.confirmed_flush_lsn,
                   start_lsn.value_or(slot.confirmed_flush_lsn));
   SetReadOnly(green, deployment.name);

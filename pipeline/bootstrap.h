@@ -38,8 +38,9 @@ PreparedSource PrepareSource(pg::Connection& blue, const Deployment& deployment,
 // Schema and rows on green, beginning at `start_lsn` or where the slot stands. Throws Refused when
 // the two connections lead to one database, when the slot is already past `start_lsn`, or when
 // green belongs to another deployment.
-void PrepareTarget(pg::Connection& green, const Deployment& deployment, PreparedSource source,
-                   std::optional<pg::Lsn> start_lsn, const pg::SessionOptions& session);
+void PrepareTarget(pg::Connection& blue, pg::Connection& green, const Deployment& deployment,
+                   PreparedSource source, std::optional<pg::Lsn> start_lsn,
+                   const pg::SessionOptions& session);
 
 // The steps of the above, for verbs that need only some of them.
 

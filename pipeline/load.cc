@@ -15,7 +15,6 @@
 #include "pipeline/large_objects.h"
 #include "pipeline/load_checks.h"
 #include "pipeline/load_watch.h"
-#include "pipeline/publication_watch.h"
 #include "pipeline/read_only.h"
 #include "pipeline/rivals.h"
 #include "pipeline/sequence_copy.h"
@@ -202,6 +201,7 @@ bool Load::TryOpenSnapshot(bool is_temporary, const std::optional<std::set<Table
 
 // From here on an interrupted load is known to green, and goes on.
 void Load::Record() {
+  membership_ = ReadMembership(lock_->session(), deployment_.name);
   if (is_reload()) {
     for (const auto& table : plan_) {
       AddTableStates(*green_, deployment_.name, {table});
@@ -209,12 +209,16 @@ void Load::Record() {
     }
     return;
   }
-  if (!state_.empty()) return AddTableStates(*green_, deployment_.name, plan_);
+  if (!state_.empty()) {
+    RecordComplete(*green_, deployment_.name, membership_, plan_);
+    return AddTableStates(*green_, deployment_.name, plan_);
+  }
   const auto slot = pg::FindSlot(*blue_, deployment_.name);
   if (!slot) throw pg::Refused(fmt::format("slot {} vanished", deployment_.name));
   state_ = dump_ ? "schema" : "copying";
   ClaimStart(*green_, deployment_.name);  // or we would empty the table states of another process
   green_->Exec("DELETE FROM pgteal.table_state WHERE deployment = $1", {deployment_.name});
+  RecordAllComplete(*green_, deployment_.name, membership_);
   AddTableStates(*green_, deployment_.name, plan_);
   SetReadOnly(*green_, deployment_.name);
   BeginDeployment(*green_, deployment_.name, *identity_, slot->confirmed_flush_lsn,
@@ -244,9 +248,7 @@ bool Load::TakeDump() {
   }
   post_data_ = PlanPostData(dump_->Items(SchemaDump::Section::kPostData), ReadIndexes(blue),
                             deployment_.name);
-  for (const auto& sentence : NotCopied(blue, deployment_.name)) {
-    spdlog::warn("not copied: {}", sentence);
-  }
+  WarnOfNotCopied(blue, deployment_.name);
   return true;
 }
 
@@ -382,7 +384,7 @@ void Load::FinishSchema() {
 void Load::Finish() {
   SetAllReady(*green_, deployment_.name);
   if (is_reload()) {
-    RecordComplete(*green_, deployment_.name, options_.reload);
+    RecordComplete(*green_, deployment_.name, membership_, plan_);
   } else {
     const size_t sequences = CopySequences(*blue_, *green_, deployment_.sides);
     spdlog::info("sequences set on green: {}", sequences);

@@ -17,6 +17,7 @@
 #include "pipeline/load_progress.h"
 #include "pipeline/load_state.h"
 #include "pipeline/options.h"
+#include "pipeline/publication_watch.h"
 #include "pipeline/schema_dump.h"
 #include "pipeline/source_lock.h"
 #include "pipeline/supervisor.h"
@@ -98,6 +99,7 @@ class Load {
   std::unique_ptr<pg::ReplicationConnection> slot_;  // its snapshot lives while it stays idle
   std::optional<SnapshotPoint> point_;
   std::vector<PlannedTable> plan_;
+  Membership membership_;  // as of the snapshot
   std::optional<pg::SystemIdentity> identity_;
   std::unique_ptr<SchemaDump> dump_;  // null when the schema is there already
   std::unique_ptr<TargetSchema> schema_;

@@ -1,6 +1,7 @@
 #include "pipeline/load_checks.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <set>
 #include <utility>
@@ -174,18 +175,16 @@ void NarrowPlan(pg::Connection& green, const std::string& deployment,
   *plan = std::move(narrow);
 }
 
-std::vector<std::string> NotCopied(pg::Connection& blue, const std::string& publication) {
-  std::vector<std::string> sentences;
+void WarnOfNotCopied(pg::Connection& blue, const std::string& publication) {
   const auto rows = blue.Exec(kNotCopiedSql, {publication});
   for (int i = 0; i < rows.rows(); ++i) {
-    sentences.push_back(rows.String(i, 0) + ": " + rows.String(i, 1));
+    spdlog::warn("not copied: {}: {}", rows.Text(i, 0), rows.Text(i, 1));
   }
   const auto subscriptions =
       blue.Exec("SELECT count(*) FROM pg_stat_subscription WHERE subid IS NOT NULL");
   if (subscriptions.Int(0, 0) != 0) {
-    sentences.push_back("subscriptions of blue: make them on green after the switchover");
+    spdlog::warn("not copied: subscriptions of blue: make them on green after the switchover");
   }
-  return sentences;
 }
 
 }  // namespace pgteal::pipeline

@@ -32,9 +32,9 @@ void RequirePublished(pg::Connection& blue, const std::string& publication,
 void NarrowPlan(pg::Connection& green, const std::string& deployment,
                 const std::set<TableKey>& wanted, std::vector<PlannedTable>* plan);
 
-// What blue has and no logical copy carries, as sentences: unlogged and foreign tables, tables that
-// are not published, tables of extensions, subscriptions.
-std::vector<std::string> NotCopied(pg::Connection& blue, const std::string& publication);
+// Of what blue has and no logical copy carries: unlogged and foreign tables, tables that are not
+// published, tables of extensions, subscriptions.
+void WarnOfNotCopied(pg::Connection& blue, const std::string& publication);
 
 }  // namespace pgteal::pipeline
 

@@ -1,30 +1,48 @@
 #ifndef PGTEAL_PIPELINE_PUBLICATION_WATCH_H_
 #define PGTEAL_PIPELINE_PUBLICATION_WATCH_H_
 
-#include <set>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "pg/connection.h"
-#include "pipeline/table_state.h"
+#include "pipeline/copy_plan.h"
 
 namespace pgteal::pipeline {
 
-// Tables of blue that came into the publication after the stream had begun, and not empty: rows
-// that were written before are in no stream, and only a reload brings them. Tables that are added
-// one by one; a publication of all tables, or of a schema, has each from its creation. As
-// --reload-table takes them: schema.table, not quoted.
+// Which tables of blue's publication have all their rows on green. One that came into it after the
+// stream had begun, and not empty, has not: what was written before is in no stream, and only a
+// reload brings it. Nor has one that left and came back, under whatever name. What came with a
+// publication of all tables, or of a schema, that is known has each row from its creation.
 //
-// What is known to be complete is kept in pgteal.schema_baseline on green. Reads only.
-std::vector<std::string> TablesBehind(pg::Connection& blue, pg::Connection& green,
-                                      const std::string& deployment);
+// What is known to be complete is kept in pgteal.schema_baseline on green.
 
-// Keeps that record: the first call takes everything to be complete, a later one what came empty.
+// What the publication has at a moment. Tables as --reload-table takes them: schema.table, not
+// quoted.
+struct Membership {
+  struct Table {
+    std::string identity;  // by oids: how it is in the publication, and which table it is
+    bool is_empty;
+  };
+  std::string containers;  // publications of all tables, and schemas, by oids
+  std::map<std::string, Table> tables;
+};
+Membership ReadMembership(pg::Connection& blue, const std::string& publication);
+
+// Before the first row is streamed: all of it is on green, or will be before the stream begins.
+// Replaces what was recorded before.
+void RecordAllComplete(pg::Connection& green, const std::string& deployment,
+                       const Membership& membership);
+// After, or for, a copy of some tables at the moment of `membership`.
+void RecordComplete(pg::Connection& green, const std::string& deployment,
+                    const Membership& membership, const std::vector<PlannedTable>& tables);
+// Keeps the record: what came empty is complete from now on. Where there is none, as of an older
+// pgteal, it takes everything to be complete.
 void RecordPublished(pg::Connection& blue, pg::Connection& green, const std::string& deployment);
 
-// After a reload.
-void RecordComplete(pg::Connection& green, const std::string& deployment,
-                    const std::set<TableKey>& tables);
+// The tables that are not complete. Reads only.
+std::vector<std::string> TablesBehind(pg::Connection& blue, pg::Connection& green,
+                                      const std::string& deployment);
 
 }  // namespace pgteal::pipeline
 

@@ -8,6 +8,7 @@
 #include "pg/quote.h"
 #include "pipeline/back_publication.h"
 #include "pipeline/bootstrap.h"
+#include "pipeline/publication_watch.h"
 #include "pipeline/table_state.h"
 #include "pipeline/turn.h"
 
@@ -31,6 +32,8 @@ void PrepareWayBack(pg::Connection& from, pg::Connection& to, const Deployment& 
                     const pg::SessionOptions& session) {
   RequireLogical(to, "the side that is to be opened");
   MakePublication(from, to, oriented.name);
+  // What is added to it later is not known to be complete.
+  RecordAllComplete(from, oriented.name, ReadMembership(to, oriented.name));
   // One of ours is the rest of an earlier attempt, older than need be.
   if (ReadTurn(to, oriented.name).has_way_back) {
     DropSendingSlot(to, oriented.name);

@@ -50,6 +50,15 @@ TEST_F(WayBack, APublicationThatGreenHasAlreadyGetsTheTablesThatBluesGot) {
   ASSERT_NO_FATAL_FAILURE(ExpectNothingLostOnTheWayBack("\"Later\""));
 }
 
+TEST_F(WayBack, TheNextTurnDoesNotTakeThePublicationOfTheLastAsItWas) {
+  ASSERT_NO_FATAL_FAILURE(StartRun());
+  ASSERT_EQ(Turn(), 0) << Log();
+  ASSERT_EQ(Turn(), 0) << Log();
+  AddTable("later");
+  ASSERT_NO_FATAL_FAILURE(ExpectNothingLostOnTheWayBack("later"));
+  EXPECT_EQ(Publication(db_.green()), Publication(db_.blue()));
+}
+
 TEST_F(WayBack, APublicationThatGreenHasAlreadySendsWhatBluesSends) {
   db_.ExecBoth("CREATE TABLE other (id int PRIMARY KEY)");
   db_.green().Exec(

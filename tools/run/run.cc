@@ -88,7 +88,7 @@ void Begin(const RunOptions& options, const pg::SessionOptions& session,
   if (!green) green = std::make_unique<pg::Connection>(deployment.target, session);
   pipeline::RequireNoRival(*blue, *green, deployment.name, options.load.bootstrap);
   auto source = pipeline::PrepareSource(*blue, deployment, options.load.bootstrap, session);
-  pipeline::PrepareTarget(*green, deployment, std::move(source), options.start_lsn, session);
+  pipeline::PrepareTarget(*blue, *green, deployment, std::move(source), options.start_lsn, session);
 }
 
 // Everything before the stream, from what was found, whose sessions are for the stream unless it
