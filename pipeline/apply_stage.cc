@@ -54,6 +54,12 @@ pg::Connection OpenTarget(const Deployment& deployment, Supervisor& supervisor,
   }
 }
 
+// Origins belong to the whole server, which may have a deployment of this name in other databases.
+std::string OriginPrefix(pg::Connection& green, const std::string& deployment) {
+  const auto row = green.Exec("SELECT oid FROM pg_database WHERE datname = current_database()");
+  return fmt::format("pgteal_{}_{}_", deployment, row.Text(0, 0));
+}
+
 size_t CopyRowsMin(std::chrono::microseconds round_trip) {
   if (round_trip < kFar) return applier::kCopyRowsMin;
   const double rows = static_cast<double>(round_trip.count()) * kCopyRoundTrips / kCopySavesMicros;
@@ -85,10 +91,11 @@ ApplyStage::Opened ApplyStage::OpenCatalog(const Deployment& deployment,
       deployment.target, SessionOptionsFor("catalog", deployment.name, &interrupt));
   const bool replica_role = pg::MaySetReplicaRole(*session);
   const bool has_origins = options.origin == OriginMode::kAuto && pg::MayUseOrigins(*session);
+  std::string origin_prefix = has_origins ? OriginPrefix(*session, deployment.name) : "";
   const bool lacks_schema = applier::IsSchemaLacking(*session);
   return {.session = std::move(session),
           .replica_role = replica_role,
-          .has_origins = has_origins,
+          .origin_prefix = std::move(origin_prefix),
           .lacks_schema = lacks_schema};
 }
 
@@ -96,7 +103,7 @@ void ApplyStage::OpenLanes(size_t at_once) {
   MeasureDistance();
   auto opened = opened_.get();
   replica_role_ = opened.replica_role;
-  has_origins_ = opened.has_origins;
+  origin_prefix_ = std::move(opened.origin_prefix);
   lacks_schema_ = opened.lacks_schema;
   catalog_ = std::make_unique<applier::TargetCatalog>(std::move(opened.session), replica_role_,
                                                       deployment_.sides);
@@ -149,7 +156,7 @@ applier::ApplierOptions ApplyStage::LaneOptions(size_t index) const {
   return {.slot = deployment_.name,
           .synchronous_commit = options_.synchronous_commit,
           .replica_role = replica_role_,
-          .origin = has_origins_ ? fmt::format("pgteal_{}_{}", deployment_.name, index) : "",
+          .origin = origin_prefix_.empty() ? "" : origin_prefix_ + std::to_string(index),
           .on_conflict = options_.on_conflict,
           .sides = deployment_.sides,
           .copy_rows_min = CopyRowsMin(round_trip_)};

@@ -71,7 +71,7 @@ class ApplyStage {
   struct Opened {
     std::unique_ptr<pg::Connection> session;
     bool replica_role;
-    bool has_origins;
+    std::string origin_prefix;  // of the lanes' replication origins; empty: none may be used
     bool lacks_schema;
   };
 
@@ -104,7 +104,7 @@ class ApplyStage {
   std::unique_ptr<applier::TargetCatalog> catalog_;
   std::unique_ptr<Progress> progress_;
   bool replica_role_ = false;
-  bool has_origins_ = false;
+  std::string origin_prefix_;
   bool lacks_schema_ = false;
   std::chrono::microseconds round_trip_{};
   size_t lane_count_ = 0;  // zero before OpenLanes()

@@ -244,11 +244,15 @@ TEST_F(Resume, AnIdleStreamLetsBluesLogGo) {
   ExpectCaughtUpAndEqual();
 }
 
+constexpr const char* kTakeFirstOrigin =
+    "SELECT pg_replication_origin_session_setup('pgteal_pgteal_' || oid || '_0') FROM pg_database"
+    " WHERE datname = current_database()";
+
 // Lanes connect before the sessions of a former process have been ended.
 TEST_F(Resume, TakesTheOriginThatALaneOfAFormerProcessStillHas) {
   ASSERT_NO_FATAL_FAILURE(Bootstrap());
   Sql former(db_.GreenInfo() + " application_name='pgteal lane pgteal'");
-  former.Exec("SELECT pg_replication_origin_session_setup('pgteal_pgteal_0')");
+  former.Exec(kTakeFirstOrigin);
   Insert(1);
   ASSERT_NO_FATAL_FAILURE(ExpectApplied());
   // Whether the lane was sooner than the end of the former session is up to chance.
@@ -268,7 +272,7 @@ TEST_F(Resume, LeavesTheLanesInAnotherDatabaseAlone) {
 TEST_F(Resume, StreamsWithoutAnOriginThatAnotherSessionHas) {
   ASSERT_NO_FATAL_FAILURE(Bootstrap());
   Sql other(db_.GreenInfo());
-  other.Exec("SELECT pg_replication_origin_session_setup('pgteal_pgteal_0')");
+  other.Exec(kTakeFirstOrigin);
   Insert(1);
   ASSERT_NO_FATAL_FAILURE(ExpectApplied());
   ExpectLogNames({"commits on green bear no replication origin"});
