@@ -8,7 +8,6 @@
 
 #include "applier/errors.h"
 #include "pg/error.h"
-#include "pg/sqlstate.h"
 
 namespace pgteal::applier {
 namespace {
@@ -219,7 +218,7 @@ Applier::Attempt Applier::Try(Work work, bool is_exact) {
       throw pg::ConnectionLost(options_.sides.Format(
           "green's columns are not those we began with, they are read again: {}", error.what()));
     }
-    if (pg::Judge(error.sqlstate()).verdict == pg::Verdict::kRetry) {
+    if (error.is_transient()) {
       spdlog::debug("a batch is repeated: {}", error.what());
       RollBack();
       return Attempt::kRepeat;

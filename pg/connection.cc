@@ -101,11 +101,6 @@ std::string FirstLine(const char* message) {
   return std::string(text.substr(0, text.find('\n')));
 }
 
-std::string Field(const PGresult* result, int code) {
-  const char* text = PQresultErrorField(result, code);
-  return text == nullptr ? "" : text;
-}
-
 int MillisecondsUntil(const Deadline& deadline) {
   if (!deadline) return -1;
   const auto left = std::chrono::ceil<milliseconds>(*deadline - Clock::now()).count();
@@ -382,12 +377,7 @@ void Connection::ThrowLost() const {
 void Connection::ThrowIfError(const Result& result) const {
   const auto status = PQresultStatus(result.get());
   if (status != PGRES_FATAL_ERROR && status != PGRES_BAD_RESPONSE) return;
-  ServerErrorFields fields{.sqlstate = Field(result.get(), PG_DIAG_SQLSTATE),
-                           .message = SafeMessage(result.get()),
-                           .schema = Field(result.get(), PG_DIAG_SCHEMA_NAME),
-                           .table = Field(result.get(), PG_DIAG_TABLE_NAME),
-                           .column = Field(result.get(), PG_DIAG_COLUMN_NAME),
-                           .constraint = Field(result.get(), PG_DIAG_CONSTRAINT_NAME)};
+  ServerErrorFields fields = SafeFields(result.get());
   // Errors that libpq makes itself (the socket broke) carry no SQLSTATE.
   if (fields.sqlstate.empty()) ThrowLost();
   throw ServerError(std::move(fields));

@@ -61,7 +61,7 @@ class Interrupted : public Error {
 };
 
 // What a server's ErrorResponse says, without the parts that may hold row values (DETAIL, CONTEXT,
-// and the primary message of data exceptions and constraint violations).
+// and the primary message of data exceptions, constraint violations and functions).
 struct ServerErrorFields {
   std::string sqlstate;
   std::string message;
@@ -69,6 +69,7 @@ struct ServerErrorFields {
   std::string table;
   std::string column;
   std::string constraint;
+  bool is_of_function = false;  // see SafeError
 };
 
 // A server refused a statement.
@@ -78,6 +79,9 @@ class ServerError : public Error {
 
   const std::string& sqlstate() const { return fields_.sqlstate; }
   const ServerErrorFields& fields() const { return fields_; }
+  // It passes by itself: start again from the durable LSN, with back-off. Otherwise the same
+  // statement will fail again, and a person is needed.
+  bool is_transient() const;
   // Class 23: unique, foreign key, check, not null, exclusion.
   bool is_constraint_violation() const { return sqlstate().starts_with("23"); }
 

@@ -14,6 +14,8 @@ struct Entry {
 constexpr auto kRetry = Verdict::kRetry;
 constexpr auto kStop = Verdict::kStop;
 
+constexpr std::string_view kLockNotAvailable = "55P03";
+
 constexpr std::string_view kRaisedHint =
     "A trigger or function of the server refuses it, its log has the message: mend that, then "
     "start again.";
@@ -139,6 +141,14 @@ Judgement Judge(std::string_view sqlstate) {
   if (const Entry* exact = Find(sqlstate)) return exact->judgement;
   if (const Entry* by_class = Find(sqlstate.substr(0, 2))) return by_class->judgement;
   return {kRetry, "unknown condition", ""};
+}
+
+Judgement JudgeOfFunction(std::string_view sqlstate) {
+  const Judgement judgement = Judge(sqlstate);
+  const bool is_known = Find(sqlstate) != nullptr || Find(sqlstate.substr(0, 2)) != nullptr;
+  const bool is_prerequisite = sqlstate.starts_with("55") && sqlstate != kLockNotAvailable;
+  if (judgement.verdict == kRetry && is_known && !is_prerequisite) return judgement;
+  return {kStop, judgement.name, kRaisedHint};
 }
 
 bool MessageMayHoldValues(std::string_view sqlstate) {

@@ -23,6 +23,9 @@ struct Judgement {
 // Longest match wins: the exact SQLSTATE, then its class (first two characters), then "retry":
 // an unknown condition is treated as transient because stopping a migration for it helps nobody.
 Judgement Judge(std::string_view sqlstate);
+// The same for an error from within a function: what it stumbles over is its own, and not green's
+// table, say. Only what passes by itself is retried.
+Judgement JudgeOfFunction(std::string_view sqlstate);
 
 // True where the server's primary message may quote a row value (classes 22 and 23, and the codes
 // that input functions use), so that it must be replaced by the condition's name.

@@ -312,7 +312,7 @@ void Session::Finish() {
     guard_.LookLast();
     throw;
   } catch (const pg::ServerError& error) {
-    if (pg::Judge(error.sqlstate()).verdict == pg::Verdict::kStop) guard_.LookLast();
+    if (!error.is_transient()) guard_.LookLast();
     throw;
   }
 }

@@ -70,7 +70,7 @@ Stream::Next Stream::Judge(bool was_streaming) {
     // It is by the SQLSTATE, and so for the usual direction.
     error.SetHint(applier::Renamed(error.hint(), deployment_.sides));
     const bool is_slot_busy = error.sqlstate() == pg::kObjectInUse;
-    if (pg::Judge(error.sqlstate()).verdict == pg::Verdict::kStop) throw;
+    if (!error.is_transient()) throw;
     has_waited_ |= is_slot_busy;
     if (!was_ever_right && !is_slot_busy) throw;
     if (is_slot_busy) {

@@ -72,6 +72,46 @@ TEST_F(RaisingTriggers, OneOfATableIsNamedWithoutWhatItSays) {
   ASSERT_NO_FATAL_FAILURE(ExpectApplied());
 }
 
+// Statements within a function have their values in the server's own messages, too.
+TEST_F(RaisingTriggers, OneThatFailsIsNamedWithoutWhatTheServerSays) {
+  ExecBoth("CREATE TABLE named (v text PRIMARY KEY)");
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  green().Exec(
+      "CREATE FUNCTION public.next_of(text) RETURNS bigint LANGUAGE sql"
+      " AS 'SELECT 1; SELECT nextval($1)';"
+      "CREATE FUNCTION public.act() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN END $$;"
+      "CREATE TRIGGER act BEFORE INSERT ON named FOR EACH ROW EXECUTE FUNCTION public.act();"
+      "ALTER TABLE named ENABLE ALWAYS TRIGGER act");
+  blue().Exec("INSERT INTO named VALUES ('SECRETVALUE')");
+  struct Case {
+    const char* body;
+    const char* told;
+  };
+  const Case cases[] = {
+      {"PERFORM nextval(NEW.v || '_seq')",
+       "undefined table, raised by PL/pgSQL function public.act() line 1 at PERFORM"},
+      {"PERFORM public.next_of(NEW.v)", "undefined table, raised by SQL function \"next_of\""},
+      {"EXECUTE 'SELECT ' || NEW.v", "undefined column, raised by PL/pgSQL function public.act()"},
+      {"EXECUTE NEW.v || ' 1'", "public.act() line 1 at EXECUTE (SQLSTATE 42601)"},
+      {"PERFORM set_config(NEW.v, '', false)", "undefined object, raised by PL/pgSQL function"},
+      {"INSERT INTO public.t VALUES (1), (1)",
+       "unique violation, raised by PL/pgSQL function public.act() line 1 at SQL statement"},
+      {"RAISE 'no' USING ERRCODE = '42501', TABLE = NEW.v, CONSTRAINT = NEW.v",
+       "insufficient privilege, raised by PL/pgSQL function public.act() line 1 at RAISE"},
+      // Of codes that are not PostgreSQL's nobody knows that they pass.
+      {"RAISE USING ERRCODE = 'ZZ001', MESSAGE = NEW.v", "unknown condition, raised by"},
+  };
+  for (const auto& one : cases) {
+    green().Exec("CREATE OR REPLACE FUNCTION public.act() RETURNS trigger LANGUAGE plpgsql AS $$" +
+                 std::string("BEGIN ") + one.body + "; RETURN NEW; END $$");
+    EXPECT_EQ(RunUntilCaughtUp(), 1) << one.body;
+    ExpectLogNames({one.told, "A trigger or function of the server refuses it"});
+    EXPECT_THAT(Log(), testing::Not(testing::ContainsRegex("[Ss][Ee][Cc][Rr][Ee][Tt]")));
+  }
+  green().Exec("DROP TRIGGER act ON named");
+  ASSERT_NO_FATAL_FAILURE(ExpectApplied());
+}
+
 TEST_F(RaisingTriggers, OneThatForbidsTheLoginIsToldAndOvercome) {
   ASSERT_NO_FATAL_FAILURE(Start());
   CreateLoginTrigger("RAISE 'closed for today'");

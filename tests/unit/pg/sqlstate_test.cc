@@ -52,6 +52,20 @@ TEST(Sqlstate, TransientConditionsAreRetriedAndDefiniteOnesStop) {
   }
 }
 
+TEST(Sqlstate, OfAFunctionOnlyWhatPassesByItselfIsRetried) {
+  for (const char* sqlstate :
+       {"08006", "40001", "40P01", "53100", "55P03", "57014", "57P01", "58030", "XX000"}) {
+    EXPECT_EQ(JudgeOfFunction(sqlstate).verdict, Verdict::kRetry) << sqlstate;
+    EXPECT_EQ(JudgeOfFunction(sqlstate).hint, Judge(sqlstate).hint) << sqlstate;
+  }
+  for (const char* sqlstate : {"23505", "42703", "42P01", "54000", "55000", "55006", "58P01",
+                               "P0001", "XX001", "ZZ999", ""}) {
+    EXPECT_EQ(JudgeOfFunction(sqlstate).verdict, Verdict::kStop) << sqlstate;
+    EXPECT_EQ(JudgeOfFunction(sqlstate).name, Judge(sqlstate).name) << sqlstate;
+    EXPECT_EQ(JudgeOfFunction(sqlstate).hint, Judge("P0001").hint) << sqlstate;
+  }
+}
+
 TEST(Sqlstate, TheExactConditionBeatsItsClass) {
   EXPECT_EQ(Judge("23505").name, "unique violation");
   EXPECT_EQ(Judge("23999").name, "integrity constraint violation");
