@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,39 +41,64 @@ std::vector<std::string> Taken(pg::Connection& side, const Identity& from) {
   return names;
 }
 
-// The tables that a deployment would carry, by its publication, or by what that is going to be.
-class Carried {
- public:
-  Carried(pg::Connection& blue, const std::string& name, const BootstrapOptions& options)
-      : is_published_(pg::FindPublication(blue, name).has_value()),
-        filter_(options.include_tables, options.exclude_tables) {
-    if (is_published_) published_ = pg::PublishedTables(blue, name);
-  }
+using Tables = std::set<std::pair<std::string, std::string>>;
 
-  // Of a table that blue has.
-  bool Has(const std::string& schema, const std::string& name) const {
-    if (!is_published_) return filter_.Matches(schema, name);
-    return std::any_of(published_.begin(), published_.end(), [&](const pg::TableName& one) {
-      return one.schema == schema && one.name == name;
-    });
-  }
+// What a publication sends, and the roots that it names: their partitions may be yet to come.
+constexpr const char* kPublishedSql = R"(
+SELECT n.nspname, c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE c.oid IN (
+  SELECT format('%I.%I', schemaname, tablename)::regclass FROM pg_publication_tables
+   WHERE pubname = $1
+  UNION SELECT r.prrelid FROM pg_publication_rel AS r JOIN pg_publication AS p ON p.oid = r.prpubid
+   WHERE p.pubname = $1
+  UNION SELECT o.oid FROM pg_class AS o, pg_publication AS p
+   WHERE p.pubname = $1 AND p.puballtables AND o.relkind = 'p'))";
 
- private:
-  const bool is_published_;
-  const TableFilter filter_;
-  std::vector<pg::TableName> published_;
-};
+// Every table, with each member of the partition tree below it.
+constexpr const char* kTreesSql = R"(
+SELECT n.nspname, c.relname, mn.nspname, mc.relname
+  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+ CROSS JOIN LATERAL (SELECT c.oid UNION SELECT relid FROM pg_partition_tree(c.oid)) AS m(relid)
+  JOIN pg_class AS mc ON mc.oid = m.relid JOIN pg_namespace AS mn ON mn.oid = mc.relnamespace
+ WHERE c.relkind IN ('r', 'p'))";
 
-// A table that both would carry; empty for none.
-std::string CommonTable(pg::Connection& blue, const std::string& other, const Carried& ours) {
-  for (const auto& table : pg::PublishedTables(blue, other)) {
-    if (ours.Has(table.schema, table.name)) return pg::QuoteQualified(table.schema, table.name);
+// With their whole partition trees, the tables that `carries` says yes to. A publication names the
+// root or the partitions, and only both together can be compared with what another one names.
+template <typename Carries>
+Tables WithPartitions(pg::Connection& blue, Carries carries) {
+  const auto rows = blue.Exec(kTreesSql);
+  Tables tables;
+  for (int i = 0; i < rows.rows(); ++i) {
+    if (!carries(rows.String(i, 0), rows.String(i, 1))) continue;
+    tables.emplace(rows.String(i, 2), rows.String(i, 3));
   }
-  return "";
+  return tables;
 }
 
-bool HasTable(pg::Connection& side, const std::string& name) {
-  return !side.Exec("SELECT to_regclass($1)", {name}).IsNull(0, 0);
+Tables Published(pg::Connection& blue, const std::string& publication) {
+  const auto rows = blue.Exec(kPublishedSql, {publication});
+  Tables named;
+  for (int i = 0; i < rows.rows(); ++i) named.emplace(rows.String(i, 0), rows.String(i, 1));
+  return WithPartitions(blue, [&named](const auto& schema, const auto& name) {
+    return named.contains({schema, name});
+  });
+}
+
+// What a deployment would carry, by its publication, or by what that is going to be.
+Tables Carried(pg::Connection& blue, const std::string& name, const BootstrapOptions& options) {
+  if (pg::FindPublication(blue, name)) return Published(blue, name);
+  const TableFilter filter(options.include_tables, options.exclude_tables);
+  return WithPartitions(blue, [&filter](const auto& schema, const auto& table) {
+    return filter.Matches(schema, table);
+  });
+}
+
+// A table that both would carry; empty for none.
+std::string CommonTable(pg::Connection& blue, const std::string& other, const Tables& ours) {
+  for (const auto& table : Published(blue, other)) {
+    if (ours.contains(table)) return pg::QuoteQualified(table.first, table.second);
+  }
+  return "";
 }
 
 // PostgreSQL's own subscription on green. What it feeds is all of a partition tree: changes may be
@@ -87,16 +113,15 @@ SELECT DISTINCT s.subname, n.nspname, c.relname
    AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
  ORDER BY 1, 2, 3)";
 
-void RequireNoSubscription(pg::Connection& blue, pg::Connection& green, const Carried& ours) {
+void RequireNoSubscription(pg::Connection& green, const Tables& ours) {
   const auto rows = green.Exec(kSubscribedSql);
   for (int i = 0; i < rows.rows(); ++i) {
-    const std::string schema = rows.String(i, 1);
-    const std::string table = pg::QuoteQualified(schema, rows.String(i, 2));
-    if (!ours.Has(schema, rows.String(i, 2)) || !HasTable(blue, table)) continue;
+    const std::pair table(rows.String(i, 1), rows.String(i, 2));
+    if (!ours.contains(table)) continue;
     const std::string subscription = pg::QuoteIdentifier(rows.String(i, 0));
     throw pg::Refused(
         fmt::format("subscription {} of green feeds table {} already: changes would come twice",
-                    subscription, table),
+                    subscription, pg::QuoteQualified(table.first, table.second)),
         fmt::format("Run ALTER SUBSCRIPTION {} DISABLE; (or drop it) on green, or leave its tables "
                     "out with --exclude-table.",
                     subscription));
@@ -114,8 +139,8 @@ void RequireNoRival(pg::Connection& blue, pg::Connection& green, const std::stri
                     reversed.front()),
         "Are --source and --target swapped? If not, end that deployment with `pgteal cleanup`.");
   }
-  const Carried ours(blue, name, options);
-  RequireNoSubscription(blue, green, ours);
+  const Tables ours = Carried(blue, name, options);
+  RequireNoSubscription(green, ours);
   for (const auto& other : Taken(green, IdentityOf(blue))) {
     if (other == name) continue;
     const std::string table = CommonTable(blue, other, ours);

@@ -74,6 +74,39 @@ TEST_F(Rivals, ASecondDeploymentOfOtherTablesIsNot) {
   EXPECT_TRUE(db_.Equal());
 }
 
+// A publication of the root lists the partitions, or the root alone; one of a partition that.
+TEST_F(Rivals, ASecondDeploymentOfAPartitionTreeIsRefused) {
+  ExecBoth(
+      "CREATE TABLE m(k int) PARTITION BY RANGE (k);"
+      "CREATE TABLE m1 PARTITION OF m FOR VALUES FROM (0) TO (100);"
+      "CREATE TABLE m2 PARTITION OF m FOR VALUES FROM (100) TO (200);"
+      "CREATE TABLE empty(k int) PARTITION BY RANGE (k);"
+      "ALTER TABLE m1 REPLICA IDENTITY FULL; ALTER TABLE m2 REPLICA IDENTITY FULL");
+  struct Case {
+    const char* first;
+    const char* second;
+    bool is_common;
+  };
+  for (const bool via_root : {false, true}) {
+    const std::string option = via_root ? " WITH (publish_via_partition_root = true)" : "";
+    for (const Case& one : {Case{"m", "m", true}, Case{"m", "m1", true}, Case{"m1", "m", true},
+                            Case{"m1", "m2", false}, Case{"empty", "empty", true}}) {
+      blue().Exec("CREATE PUBLICATION first FOR TABLE " + std::string(one.first) + option);
+      ASSERT_EQ(RunUntilCaughtUp({"--name", "first"}), 0) << Log();
+      const auto second = db_.Pgteal({"run", "--copy", "none", "--until-caught-up", "--name",
+                                      "second", "--include-table", one.second});
+      EXPECT_EQ(second->WaitExit(), one.is_common ? 3 : 0) << second->Log();
+      EXPECT_EQ(second->Log().find("by deployment first") != std::string::npos, one.is_common)
+          << one.first << " and " << one.second << option;
+      for (const char* name : {"first", "second"}) {
+        const auto cleanup = db_.Pgteal({"cleanup", "--name", name});
+        ASSERT_EQ(cleanup->WaitExit(), 0) << cleanup->Log();
+        if (one.is_common) break;
+      }
+    }
+  }
+}
+
 TEST_F(Rivals, ASubscriptionOfGreenThatFeedsTheSameTablesIsRefused) {
   ExecBoth(
       "CREATE TABLE parted(id int PRIMARY KEY) PARTITION BY RANGE (id);"
