@@ -32,7 +32,8 @@ using Names = std::set<std::string>;
 constexpr std::chrono::milliseconds kPatience{1000};
 constexpr std::chrono::milliseconds kPause{50};
 
-// Where a side keeps what a deployment needs later, and the column that names the deployment.
+// Where a side keeps what a deployment needs later, and the column that names the deployment. A
+// schema of an older pgteal lacks tables.
 constexpr std::array<std::pair<const char*, const char*>, 5> kRecords = {
     {{"deployment", "name"},
      {"progress", "slot"},
@@ -40,23 +41,10 @@ constexpr std::array<std::pair<const char*, const char*>, 5> kRecords = {
      {"fence", "deployment"},
      {"replica_identity", "deployment"}}};
 
-// Deployments of which this side has something on record. A schema of an older pgteal lacks tables.
-Names OnRecord(pg::Connection& side) {
-  Names names;
-  for (const auto& [table, column] : kRecords) {
-    if (side.Exec("SELECT to_regclass($1)", {fmt::format("pgteal.{}", table)}).IsNull(0, 0)) {
-      continue;
-    }
-    const auto rows = side.Exec(fmt::format("SELECT DISTINCT {} FROM pgteal.{}", column, table));
-    for (int i = 0; i < rows.rows(); ++i) names.insert(rows.String(i, 0));
-  }
-  return names;
-}
-
 // Others than deployment `name` that this side is part of. One that streams from here may have
 // nothing on record here, but a slot and a publication of its name.
 Names Others(pg::Connection& side, const std::string& name) {
-  Names names = OnRecord(side);
+  Names names = DeploymentsOnRecord(side);
   const auto rows = side.Exec(
       "SELECT s.slot_name FROM pg_replication_slots AS s JOIN pg_publication AS p"
       " ON p.pubname = s.slot_name WHERE s.database = current_database()");
@@ -69,7 +57,7 @@ Names Others(pg::Connection& side, const std::string& name) {
 // do not: they are this database's only if it has the deployment on record, $2. A like-named one of
 // another database, whose records cannot be read from here, may then have used the same.
 Names Origins(pg::Connection& side, const std::string& name) {
-  const bool is_on_record = OnRecord(side).contains(name);
+  const bool is_on_record = DeploymentsOnRecord(side).contains(name);
   const auto rows = side.Exec(
       "SELECT roname FROM pg_replication_origin, pg_database WHERE datname = current_database()"
       " AND (roname ~ format('^pgteal_%s_%s_[0-9]+$', $1::text, pg_database.oid)"
@@ -131,7 +119,7 @@ std::string StrangenessOf(const pg::Slot& slot, const std::string& database) {
 // the name be taken by another; elsewhere we are in the wrong database.
 void LeaveStrangeSlots(Side& side, const std::string& name) {
   const auto database = side.connection.Exec("SELECT current_database()").String(0, 0);
-  const bool is_on_record = OnRecord(side.connection).contains(name);
+  const bool is_on_record = DeploymentsOnRecord(side.connection).contains(name);
   std::erase_if(side.slots, [&](const std::string& slot) {
     const auto found = pg::FindSlot(side.connection, slot);
     const std::string why = found ? StrangenessOf(*found, database) : "";
@@ -176,7 +164,7 @@ void RequireNobodys(Side& side, const std::string& name) {
 // A name that was mistyped: on a server without any deployment, it was cleaned up already.
 void RequireDeployment(const std::vector<Side*>& sides, const std::string& name) {
   Names known;
-  for (auto* side : sides) known.merge(OnRecord(side->connection));
+  for (auto* side : sides) known.merge(DeploymentsOnRecord(side->connection));
   if (known.contains(name)) return;
   for (auto* side : sides) {
     if (HasMark(*side, name)) return;
@@ -310,6 +298,18 @@ Removed CleanSides(const std::vector<Side*>& sides, const std::string& name) {
 }
 
 }  // namespace
+
+std::set<std::string> DeploymentsOnRecord(pg::Connection& side) {
+  Names names;
+  for (const auto& [table, column] : kRecords) {
+    if (side.Exec("SELECT to_regclass($1)", {fmt::format("pgteal.{}", table)}).IsNull(0, 0)) {
+      continue;
+    }
+    const auto rows = side.Exec(fmt::format("SELECT DISTINCT {} FROM pgteal.{}", column, table));
+    for (int i = 0; i < rows.rows(); ++i) names.insert(rows.String(i, 0));
+  }
+  return names;
+}
 
 Removed CleanUp(const Deployment& deployment, const pg::SessionOptions& session) {
   RequireNoTurn(deployment, session);

@@ -1,6 +1,7 @@
 #ifndef PGTEAL_PIPELINE_CLEANUP_H_
 #define PGTEAL_PIPELINE_CLEANUP_H_
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,10 @@ std::vector<std::string> CleanUp(const Deployment& deployment, const pg::Session
 // Refused also when a switchover was left unfinished here.
 std::vector<std::string> CleanUpOne(const pg::ConnInfo& side, const std::string& name, bool is_blue,
                                     const pg::SessionOptions& session);
+
+// Names of deployments of which this side has something on record. One that only streams from here
+// need not have.
+std::set<std::string> DeploymentsOnRecord(pg::Connection& side);
 
 }  // namespace pgteal::pipeline
 

@@ -226,7 +226,7 @@ TEST_F(DdlGuard, ANewTableThatThePublicationDoesNotSendIsAChange) {
   ExecBoth("CREATE TABLE later (id int PRIMARY KEY)");
   ASSERT_TRUE(WaitState("degraded")) << Log();
   EXPECT_THAT(Events("ddl"), HasSubstr("public.later is not in the publication"));
-  EXPECT_THAT(RunCheck(db_, {"--phase", "switchover", "--only", "D17"}).Findings("D17"),
+  EXPECT_THAT(RunCheck(db_, {"--phase", "switchover", "--only", "D20"}).Findings("D20"),
               HasSubstr("ADD TABLE ONLY public.later;"));
   blue().Exec("ALTER PUBLICATION pgteal ADD TABLE later");
   ASSERT_TRUE(WaitState("streaming")) << Log();

@@ -117,9 +117,47 @@ TEST_F(TurnTest, AnotherDeploymentThatNeedsAReadOnlyGreenIsNamed) {
             0)
       << Log();
   // As of two blues.
-  ASSERT_EQ(Turn({"--json", "--skip-check", "F4"}), 0) << Log();
+  ASSERT_EQ(Turn({"--json", "--skip-check", "F6"}), 0) << Log();
   EXPECT_THAT(nlohmann::json::parse(tool_->Stdout())["warnings"].dump(),
               testing::HasSubstr(warning));
+}
+
+// A name may begin with ours.
+TEST_F(TurnTest, OtherDeploymentsOfBlueAreInTheWayAndNobodyIsToldToDropTheirSlots) {
+  db_.ExecBoth("CREATE TABLE eu (id int PRIMARY KEY); CREATE TABLE rest (id int PRIMARY KEY)");
+  run_ = db_.Pgteal({"run", "--copy", "none", "--include-table", "ledger"});
+  ASSERT_TRUE(run_->WaitForLog("streaming slot=")) << run_->Log();
+  const auto rest =
+      db_.Pgteal({"run", "--copy", "none", "--name", "rest", "--include-table", "rest"});
+  ASSERT_TRUE(rest->WaitForLog("streaming slot=")) << rest->Log();
+  ASSERT_EQ(Pgteal({"run", "--copy", "none", "--until-caught-up", "--name", "pgteal_eu",
+                    "--include-table", "eu"}),
+            0)
+      << Log();
+  const TempFolder folder("captures");
+  ASSERT_EQ(Pgteal({"capture", "--until-caught-up", "--output", folder / "one"}), 0) << Log();
+  // The first is nobody's on record: of a subscription, or of a deployment into another green.
+  db_.blue().Exec("CREATE PUBLICATION paused");
+  db_.blue().Exec(
+      "SELECT pg_create_logical_replication_slot('paused', 'pgoutput'),"
+      " pg_create_logical_replication_slot('pgteal_tool', 'test_decoding')");
+  const auto check = RunCheck(db_, {"--only", "F4,F6"});
+  EXPECT_EQ(check.Findings("F4"),
+            "slot paused (pgoutput, perhaps of another pgteal)\n\n"
+            "slot pgteal_tool (test_decoding)\nSELECT pg_drop_replication_slot('pgteal_tool');\n");
+  EXPECT_EQ(
+      check.Findings("F6"),
+      "deployment pgteal_eu with slot pgteal_eu; `pgteal cleanup --name pgteal_eu` ends it\n\n"
+      "deployment rest with slot rest (in use); `pgteal cleanup --name rest` ends it\n\n");
+  db_.blue().Exec(
+      "SELECT pg_drop_replication_slot('paused'), pg_drop_replication_slot('pgteal_tool')");
+  EXPECT_EQ(Turn(), 3);
+  EXPECT_THAT(Log(), testing::HasSubstr("deployment rest with slot rest"));
+  ASSERT_EQ(Pgteal({"cleanup", "--name", "pgteal_eu"}), 0) << Log();
+  // Blue is closed for the others, too, which follow at once.
+  ASSERT_EQ(Turn({"--skip-check", "F6"}), 0) << Log();
+  EXPECT_EQ(Pgteal({"switchover", "--name", "rest"}), 0) << Log();
+  EXPECT_FALSE(IsBlueOpen());
 }
 
 TEST_F(GuardrailTest, ARoleThatCouldNotWriteOnGreenIsInTheWay) {

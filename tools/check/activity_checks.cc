@@ -1,4 +1,5 @@
 #include "tools/check/check_table.h"
+#include "tools/check/other_checks.h"
 
 namespace pgteal::tools {
 namespace {
@@ -73,19 +74,7 @@ SELECT format('process %s %s %s on %s', l.pid,
      .levels = {kWarn, kWarn, kFatal},
      .title = "blue takes part in no other logical replication",
      .advice = "After the switchover they would go on with blue: move them to green.",
-     .sql = R"(
-SELECT format('subscription %I', subname), format('ALTER SUBSCRIPTION %I DISABLE;', subname)
-  FROM pg_subscription
- WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND subenabled
-UNION ALL
-SELECT format('slot %I (%s%s)', slot_name, plugin, CASE WHEN active THEN ', in use' END),
-       CASE WHEN NOT active THEN format('SELECT pg_drop_replication_slot(%L);', slot_name) END
-  FROM pg_replication_slots WHERE slot_type = 'logical' AND database = current_database()
-   AND NOT temporary AND slot_name <> @name@ AND NOT starts_with(slot_name, @name@ || '_')
-UNION ALL
-SELECT format('schema %I of another replication tool', nspname), NULL FROM pg_namespace
- WHERE nspname IN ('pglogical', 'spock', 'bucardo', 'pgactive', 'pgstream', '_peerdb_internal')
- ORDER BY 1)"},
+     .code = CheckOtherReplication},
     {.id = "F5",
      .side = kGreen,
      .levels = {kWarn, kInfo},
@@ -100,6 +89,13 @@ SELECT format('origin %L', roname), format('SELECT pg_replication_origin_drop(%L
   FROM pg_replication_origin WHERE NOT starts_with(roname, 'pgteal_')
    AND NOT EXISTS (SELECT FROM pg_subscription AS s
                     WHERE roname ~ ('^pg_' || s.oid || '(_[0-9]+)?$')) ORDER BY 1)"},
+    {.id = "F6",
+     .side = kBlue,
+     .levels = {kWarn, kWarn, kFatal},
+     .title = "no other deployment of pgteal takes from blue",
+     .advice = "A switchover closes blue for their tables, too: switch all of them over, one right "
+               "after the other, with --skip-check F6, or end those that are not needed.",
+     .code = CheckOtherDeployments},
 };
 
 }  // namespace

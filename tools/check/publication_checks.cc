@@ -21,7 +21,7 @@ SELECT format('publication %I leaves out %s', pubname, concat_ws(', ',
        format('ALTER PUBLICATION %I SET (publish = ''insert, update, delete, truncate'');', pubname)
   FROM pg_publication
  WHERE pubname = @name@ AND NOT (pubinsert AND pubupdate AND pubdelete AND pubtruncate))"},
-    {.id = "D17",
+    {.id = "D20",
      .side = kPair,
      .levels = {kNone, kFatal, kFatal},
      .title = "every table is published",
