@@ -110,7 +110,7 @@ void Load::Check() {
   if (options_.mode == CopyMode::kAll && !is_reload()) CheckSchema();
   CheckSlot();
   PreparePublication(*blue_, deployment_, options_.bootstrap);
-  if (is_reload()) RequirePublished(*blue_, deployment_.name, options_.reload);
+  if (is_reload()) reload_ = FindPublished(*blue_, deployment_.name, options_.reload);
   if (!is_resumed_ && options_.mode == CopyMode::kData) {
     plan_ = ReadPlan(*blue_, deployment_.name);
     MatchTarget(*green_, &plan_);
@@ -152,7 +152,7 @@ void Load::CheckSlot() {
 
 // Which tables of an earlier attempt are left; none for a first one: all.
 std::optional<std::set<TableKey>> Load::Wanted() {
-  if (is_reload()) return options_.reload;
+  if (is_reload()) return reload_;
   if (!is_resumed_) return std::nullopt;
   std::set<TableKey> wanted;
   for (const auto& [key, table] : ReadTableStates(*green_, deployment_.name)) {
@@ -210,7 +210,7 @@ void Load::Record() {
     return;
   }
   if (!state_.empty()) {
-    RecordComplete(*green_, deployment_.name, membership_, plan_);
+    RecordComplete(*green_, deployment_.name, membership_, KeysOf(plan_));
     return AddTableStates(*green_, deployment_.name, plan_);
   }
   const auto slot = pg::FindSlot(*blue_, deployment_.name);
@@ -384,7 +384,7 @@ void Load::FinishSchema() {
 void Load::Finish() {
   SetAllReady(*green_, deployment_.name);
   if (is_reload()) {
-    RecordComplete(*green_, deployment_.name, membership_, plan_);
+    RecordComplete(*green_, deployment_.name, membership_, options_.reload);
   } else {
     const size_t sequences = CopySequences(*blue_, *green_, deployment_.sides);
     spdlog::info("sequences set on green: {}", sequences);

@@ -99,7 +99,8 @@ class Load {
   std::unique_ptr<pg::ReplicationConnection> slot_;  // its snapshot lives while it stays idle
   std::optional<SnapshotPoint> point_;
   std::vector<PlannedTable> plan_;
-  Membership membership_;  // as of the snapshot
+  Membership membership_;      // as of the snapshot
+  std::set<TableKey> reload_;  // as the plan names them
   std::optional<pg::SystemIdentity> identity_;
   std::unique_ptr<SchemaDump> dump_;  // null when the schema is there already
   std::unique_ptr<TargetSchema> schema_;

@@ -33,6 +33,10 @@ SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
                     AND d.objid = c.oid AND d.deptype = 'e')
  ORDER BY 1)";
 
+constexpr const char* kPartitionsSql =
+    "SELECT n.nspname, c.relname FROM pg_partition_tree(to_regclass($1)) AS t"
+    " JOIN pg_class AS c ON c.oid = t.relid JOIN pg_namespace AS n ON n.oid = c.relnamespace";
+
 constexpr const char* kNotCopiedSql = R"(
 SELECT CASE WHEN c.relkind = 'f' THEN 'foreign table (its rows live elsewhere)'
             WHEN c.relpersistence = 'u' THEN 'unlogged table (created empty)'
@@ -144,17 +148,25 @@ void RequireEmptyTables(pg::Connection& green, const std::vector<PlannedTable>& 
                     "Empty them, or use --copy none if green holds blue's rows already.");
 }
 
-void RequirePublished(pg::Connection& blue, const std::string& publication,
-                      const std::set<TableKey>& tables) {
-  std::set<TableKey> published;
-  for (const auto& table : ReadPlan(blue, publication)) published.emplace(table.schema, table.name);
+std::set<TableKey> FindPublished(pg::Connection& blue, const std::string& publication,
+                                 const std::set<TableKey>& tables) {
+  const auto published = KeysOf(ReadPlan(blue, publication));
+  std::set<TableKey> found;
   for (const auto& table : tables) {
-    if (published.contains(table)) continue;
+    const size_t before = found.size();
+    const auto members = blue.Exec(kPartitionsSql, {pg::QuoteQualified(table.first, table.second)});
+    for (int i = 0; i < members.rows(); ++i) {
+      const TableKey key{members.String(i, 0), members.String(i, 1)};
+      if (published.contains(key)) found.insert(key);
+    }
+    if (published.contains(table)) found.insert(table);
+    if (found.size() > before || published.contains(table)) continue;
     throw pg::ConfigError(
         fmt::format("--reload-table {}.{}: publication {} on blue holds no such table", table.first,
                     table.second, publication),
         "Write it as schema.table, as the catalog does; a partition goes with its table.");
   }
+  return found;
 }
 
 void NarrowPlan(pg::Connection& green, const std::string& deployment,

@@ -23,9 +23,10 @@ void RequireRolesAndExtensions(pg::Connection& blue, pg::Connection& green,
 // For --copy data: tables without rows.
 void RequireEmptyTables(pg::Connection& green, const std::vector<PlannedTable>& plan);
 
-// For --reload-table. Throws ConfigError for a table that is not in the deployment's publication.
-void RequirePublished(pg::Connection& blue, const std::string& publication,
-                      const std::set<TableKey>& tables);
+// For --reload-table: the tables as the plan has them, which names partitions where the publication
+// sends those. Throws ConfigError for a table that is not in the deployment's publication.
+std::set<TableKey> FindPublished(pg::Connection& blue, const std::string& publication,
+                                 const std::set<TableKey>& tables);
 
 // Leaves only `wanted` tables in a plan. Green must have the columns of those that an interrupted
 // load has copied: one that blue got since would go unnoticed until a row changes.

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <set>
-
 #include "pipeline/schema_diff.h"
 
 namespace pgteal::pipeline {
@@ -186,10 +184,10 @@ void RecordAllComplete(pg::Connection& green, const std::string& deployment,
 }
 
 void RecordComplete(pg::Connection& green, const std::string& deployment,
-                    const Membership& membership, const std::vector<PlannedTable>& tables) {
+                    const Membership& membership, const std::set<TableKey>& tables) {
   Rows changed;
-  for (const auto& table : tables) {
-    const auto found = membership.tables.find(table.schema + "." + table.name);
+  for (const auto& [schema, name] : tables) {
+    const auto found = membership.tables.find(schema + "." + name);
     if (found != membership.tables.end()) changed[found->first] = found->second.identity;
   }
   Change(green, deployment, changed, {});

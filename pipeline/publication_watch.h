@@ -2,11 +2,12 @@
 #define PGTEAL_PIPELINE_PUBLICATION_WATCH_H_
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "pg/connection.h"
-#include "pipeline/copy_plan.h"
+#include "pipeline/table_state.h"
 
 namespace pgteal::pipeline {
 
@@ -35,7 +36,7 @@ void RecordAllComplete(pg::Connection& green, const std::string& deployment,
                        const Membership& membership);
 // After, or for, a copy of some tables at the moment of `membership`.
 void RecordComplete(pg::Connection& green, const std::string& deployment,
-                    const Membership& membership, const std::vector<PlannedTable>& tables);
+                    const Membership& membership, const std::set<TableKey>& tables);
 // Keeps the record: what came empty is complete from now on. Where there is none, as of an older
 // pgteal, it takes everything to be complete.
 void RecordPublished(pg::Connection& blue, pg::Connection& green, const std::string& deployment);

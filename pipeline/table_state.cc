@@ -20,6 +20,12 @@ std::map<TableKey, TableState> ReadTableStates(pg::Connection& green, const std:
   return states;
 }
 
+std::set<TableKey> KeysOf(const std::vector<PlannedTable>& plan) {
+  std::set<TableKey> keys;
+  for (const auto& table : plan) keys.emplace(table.schema, table.name);
+  return keys;
+}
+
 void AddTableStates(pg::Connection& green, const std::string& name,
                     const std::vector<PlannedTable>& plan) {
   green.Exec("BEGIN");

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +28,7 @@ inline bool IsCopied(const TableState& state) {
   return state.phase == "copied" || state.phase == "ready";
 }
 
+std::set<TableKey> KeysOf(const std::vector<PlannedTable>& plan);
 bool IsCopied(const std::map<TableKey, TableState>& states, const PlannedTable& table);
 
 // Rows for tables that have none yet, as pending.

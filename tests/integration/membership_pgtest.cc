@@ -70,6 +70,20 @@ TEST_F(Membership, WhatALoadHasCopiedIsComplete) {
   ExpectComplete();
 }
 
+// The stream and the copy know its partitions only.
+TEST_F(Membership, APartitionedTableIsReloadedByItsName) {
+  ExecBoth(
+      "CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id);"
+      "CREATE TABLE part_1 PARTITION OF parts FOR VALUES FROM (0) TO (10);"
+      "CREATE TABLE part_2 PARTITION OF parts FOR VALUES FROM (10) TO (20)");
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  blue().Exec("INSERT INTO parts VALUES (1), (11); ALTER PUBLICATION pgteal ADD TABLE parts");
+  ASSERT_NO_FATAL_FAILURE(ExpectBehind("parts"));
+  ASSERT_NO_FATAL_FAILURE(Reload("parts"));
+  ExpectComplete();
+  EXPECT_TRUE(db_.Equal());
+}
+
 // A run that makes a publication of some tables names partitions, too.
 TEST_F(Membership, APartitionThatIsDetachedIsStillComplete) {
   ExecBoth(
