@@ -47,8 +47,9 @@ SELECT d.kind, d.role, CASE WHEN f.deployment IS NULL THEN d.value ELSE f.former
                 OR (s.setdatabase = 0 AND s.setrole <> 0))
            AND (s.setrole = 0 OR (r.rolname NOT IN (current_user, session_user)
                                   AND r.rolname <> ALL ($1::name[])))) AS d
-  LEFT JOIN LATERAL (SELECT deployment, former FROM pgteal.fence WHERE deployment <> $2
-                      AND kind = d.kind AND role = d.role AND d.value = 'on' LIMIT 1) AS f ON true)";
+  LEFT JOIN LATERAL (SELECT deployment, former FROM pgteal.fence
+                      WHERE deployment <> $2 AND kind = d.kind AND role = d.role
+                        AND d.value = 'on' LIMIT 1) AS f ON true)";
 
 // Roles that another deployment's fence has closed already. Parameters as above.
 constexpr const char* kClosedRolesSql = R"(

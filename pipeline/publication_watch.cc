@@ -193,9 +193,10 @@ void RecordComplete(pg::Connection& green, const std::string& deployment,
   Change(green, deployment, changed, {});
 }
 
-void RecordPublished(pg::Connection& blue, pg::Connection& green, const std::string& deployment) {
+bool RecordPublished(pg::Connection& blue, pg::Connection& green, const std::string& deployment) {
   const auto found = Compare(blue, green, deployment);
   Change(green, deployment, found.changed, found.gone);
+  return found.behind.empty();
 }
 
 std::vector<std::string> TablesBehind(pg::Connection& blue, pg::Connection& green,

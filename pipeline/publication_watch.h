@@ -38,8 +38,8 @@ void RecordAllComplete(pg::Connection& green, const std::string& deployment,
 void RecordComplete(pg::Connection& green, const std::string& deployment,
                     const Membership& membership, const std::set<TableKey>& tables);
 // Keeps the record: what came empty is complete from now on. Where there is none, as of an older
-// pgteal, it takes everything to be complete.
-void RecordPublished(pg::Connection& blue, pg::Connection& green, const std::string& deployment);
+// pgteal, it takes everything to be complete. False while a table is behind.
+bool RecordPublished(pg::Connection& blue, pg::Connection& green, const std::string& deployment);
 
 // The tables that are not complete. Reads only.
 std::vector<std::string> TablesBehind(pg::Connection& blue, pg::Connection& green,

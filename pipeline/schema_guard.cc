@@ -34,6 +34,11 @@ std::string Names(const std::vector<SchemaDifference>& changes, const applier::S
   return text;
 }
 
+// The same as long as neither side's schema has changed.
+std::string Tokens(pg::Connection& blue, pg::Connection& green) {
+  return SchemaToken(blue) + " " + SchemaToken(green);
+}
+
 }  // namespace
 
 SchemaGuard::SchemaGuard(const Deployment& deployment, DdlGuard mode)
@@ -44,7 +49,7 @@ SchemaGuard::~SchemaGuard() { Stop(); }
 void SchemaGuard::Prepare(pg::Connection& blue, pg::Connection& green) {
   try {
     // What is behind is for the first look to tell. Without one, a switchover asks all the same.
-    RecordPublished(blue, green, deployment_.name);
+    const bool is_complete = RecordPublished(blue, green, deployment_.name);
     if (mode_ == DdlGuard::kOff) return;
     has_log_ = mode_ == DdlGuard::kEventTrigger && InstallDdlLog(blue);
     if (mode_ == DdlGuard::kEventTrigger && !has_log_) {
@@ -52,8 +57,11 @@ void SchemaGuard::Prepare(pg::Connection& blue, pg::Connection& green) {
                    deployment_.sides.blue);
     }
     if (ReadBaseline(green, deployment_.name)) return;
+    const std::string tokens = Tokens(blue, green);
     const auto known = FindDifferences(blue, deployment_.name, CompareStructure(blue, green));
     RecordBaseline(green, deployment_.name, known);
+    // The first look need not compare what has just been compared.
+    if (is_complete) tokens_ = tokens;
     if (known.empty()) return;
     spdlog::warn("{}'s schema differs from the start: {}", deployment_.sides.green,
                  Names(known, deployment_.sides));
@@ -143,7 +151,7 @@ void SchemaGuard::Connect(const pg::Interrupt& interrupt) {
 
 void SchemaGuard::Look(pg::Connection& blue, pg::Connection& green) {
   if (has_log_) ReportStatements(blue, green);
-  const std::string tokens = SchemaToken(blue) + " " + SchemaToken(green);
+  const std::string tokens = Tokens(blue, green);
   has_looked_ = true;
   if (tokens == tokens_) return;
   const auto baseline = ReadBaseline(green, deployment_.name);
