@@ -153,14 +153,16 @@ std::set<TableKey> FindPublished(pg::Connection& blue, const std::string& public
   const auto published = KeysOf(ReadPlan(blue, publication));
   std::set<TableKey> found;
   for (const auto& table : tables) {
-    const size_t before = found.size();
+    bool is_published = published.contains(table);
+    if (is_published) found.insert(table);
     const auto members = blue.Exec(kPartitionsSql, {pg::QuoteQualified(table.first, table.second)});
     for (int i = 0; i < members.rows(); ++i) {
       const TableKey key{members.String(i, 0), members.String(i, 1)};
-      if (published.contains(key)) found.insert(key);
+      if (!published.contains(key)) continue;
+      found.insert(key);
+      is_published = true;
     }
-    if (published.contains(table)) found.insert(table);
-    if (found.size() > before || published.contains(table)) continue;
+    if (is_published) continue;
     throw pg::ConfigError(
         fmt::format("--reload-table {}.{}: publication {} on blue holds no such table", table.first,
                     table.second, publication),
