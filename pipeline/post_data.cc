@@ -89,6 +89,10 @@ class Planner {
 
   bool IsOurPublication(const DumpItem& item) const {
     if (item.type == "PUBLICATION") return item.name == publication_;
+    if (item.type == "COMMENT" || item.type == "SECURITY LABEL") {
+      return item.name == "PUBLICATION " + pg::QuoteIdentifier(publication_) ||
+             item.name == "PUBLICATION " + publication_;
+    }
     return item.type.starts_with("PUBLICATION ") && item.name.starts_with(publication_ + " ");
   }
 

@@ -98,6 +98,7 @@ TEST(PostData, OurPublicationStaysOnBlueAndEventTriggersComeLast) {
       {Item("EVENT TRIGGER", "e", "CREATE EVENT TRIGGER e;\n"),
        Item("PUBLICATION", "pgteal", "CREATE PUBLICATION pgteal;\n"),
        Item("PUBLICATION TABLE", "pgteal t", "ALTER PUBLICATION pgteal ADD TABLE t;\n"),
+       Item("COMMENT", "PUBLICATION pgteal", "COMMENT ON PUBLICATION pgteal IS 'x';\n"),
        Item("PUBLICATION", "other", "CREATE PUBLICATION other;\n")},
       {}, "pgteal");
   ASSERT_EQ(plan.rest.size(), 2U);
