@@ -28,7 +28,7 @@ class OpenSideTest : public TurnTest {
     for (const auto* name : {"a", "b"}) ASSERT_NO_FATAL_FAILURE(Start(name));
   }
   void Do(const std::string& verb, const std::string& name, const Args& more = {}) {
-    Args args = {verb, "--name", name, "--skip-check", "F4"};
+    Args args = {verb, "--name", name, "--skip-check", "F6"};
     args.insert(args.end(), more.begin(), more.end());
     ASSERT_EQ(Pgteal(args), 0) << verb << " " << name << ": " << Log();
   }
@@ -139,7 +139,7 @@ TEST_F(OpenSideTest, GreenIsOpenedThoughAnotherThatCameBackHadClosedIt) {
 class HeldTurn {
  public:
   HeldTurn(const DatabasePair& db, const std::string& name, bool goes_on)
-      : tool_(db.Pgteal({"switchover", "--name", name, "--skip-check", "F4", "--hook",
+      : tool_(db.Pgteal({"switchover", "--name", name, "--skip-check", "F6", "--hook",
                          "test \"$PGTEAL_PHASE\" != fence || { while ! test -e " + go() +
                              "; do sleep 0.02; done; " + (goes_on ? "true" : "false") + "; }"})) {
     EXPECT_TRUE(tool_->WaitForLog("step=fence")) << tool_->Log();
@@ -173,7 +173,7 @@ TEST_F(OpenSideTest, ARollbackDoesNotOpenABlueThatASwitchoverHasJustClosed) {
   ASSERT_NO_FATAL_FAILURE(StartBoth());
   ASSERT_NO_FATAL_FAILURE(Do("switchover", "a"));
   HeldTurn b(db_, "b", true);
-  EXPECT_EQ(Pgteal({"rollback", "--name", "a", "--skip-check", "F4"}), 3) << Log();
+  EXPECT_EQ(Pgteal({"rollback", "--name", "a", "--skip-check", "F6"}), 3) << Log();
   EXPECT_THAT(Log(), testing::HasSubstr("a switchover of deployment b has just closed"));
   EXPECT_FALSE(IsBlueOpen());
   EXPECT_TRUE(Admits(db_.GreenInfo()));
