@@ -226,6 +226,29 @@ TEST_F(Resume, ASecondProcessWaitsAndTakesOver) {
   EXPECT_EQ(second->WaitExit(), 130);
 }
 
+// Who follows at once has one; more of them come with work for more than one.
+TEST_F(Resume, ALaneConnectsWhenThereIsWorkForIt) {
+  ASSERT_NO_FATAL_FAILURE(Start());
+  Insert(1);
+  ASSERT_TRUE(db_.WaitCaughtUp());
+  Sql observer = db_.clusters().green().Connect();
+  const auto lanes = [&observer] {
+    return observer.Scalar(
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name ="
+        " 'pgteal lane pgteal'");
+  };
+  EXPECT_EQ(lanes(), "1");
+  Sql blocker(db_.GreenInfo());
+  blocker.Exec("BEGIN; LOCK TABLE t IN SHARE MODE");
+  for (int i = 1; i <= 2; ++i) {
+    blue().Exec("INSERT INTO t SELECT g, 'v' FROM generate_series(" + std::to_string(i * 1000) +
+                ", " + std::to_string(i * 1000 + 500) + ") AS g");
+    EXPECT_TRUE(WaitUntil([&] { return lanes() == std::to_string(i); }, std::chrono::seconds(20)));
+  }
+  blocker.Exec("ROLLBACK");
+  ExpectCaughtUpAndEqual();
+}
+
 TEST_F(Resume, AnIdleStreamLetsBluesLogGo) {
   ASSERT_NO_FATAL_FAILURE(Start());
   blue().Exec("CREATE UNLOGGED TABLE noise(a int)");
