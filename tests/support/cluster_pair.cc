@@ -27,32 +27,32 @@ void CreateDatabase(PgCluster& cluster, const std::string& name) {
   // Writing every page of the template to WAL, the default since version 15, takes longer, and our
   // slots would have to read it.
   const char* strategy = cluster.major() >= 15 ? " STRATEGY file_copy" : "";
-  cluster.Connect().Exec("CREATE DATABASE " + name + " TEMPLATE template0" + strategy);
+  cluster.admin().Exec("CREATE DATABASE " + name + " TEMPLATE template0" + strategy);
 }
 
 // The slots hold the database, and their walsenders the slots.
-void DropSlots(PgCluster& cluster, const std::string& database) {
-  Sql sql = cluster.Connect(database);
+void DropSlots(Sql& sql, const std::string& database) {
+  const std::string theirs = " FROM pg_replication_slots WHERE database = '" + database + "'";
   const auto drop = [&] {
-    sql.Exec(
-        "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"
-        " WHERE database = current_database() AND active");
-    const std::string failure = sql.Failure(
-        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
-        " WHERE database = current_database()");
-    return failure.empty();
+    sql.Exec("SELECT pg_terminate_backend(active_pid)" + theirs + " AND active");
+    return sql.Failure("SELECT pg_drop_replication_slot(slot_name)" + theirs).empty();
   };
   if (!WaitUntil(drop, std::chrono::seconds(20))) ADD_FAILURE() << "a slot cannot be dropped";
 }
 
+// Which only a session inside the database may do.
+void RollBackPrepared(PgCluster& cluster, const std::string& database) {
+  const Rows prepared = cluster.admin().Query(
+      "SELECT gid FROM pg_prepared_xacts WHERE database = '" + database + "'");
+  if (prepared.empty()) return;
+  Sql inside = cluster.Connect(database);
+  for (const Row& row : prepared) inside.Exec("ROLLBACK PREPARED '" + row[0] + "'");
+}
+
 void DropDatabase(PgCluster& cluster, const std::string& name) {
-  DropSlots(cluster, name);
-  Sql inside = cluster.Connect(name);
-  for (const Row& row :
-       inside.Query("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()")) {
-    inside.Exec("ROLLBACK PREPARED '" + row[0] + "'");
-  }
-  Sql sql = cluster.Connect();
+  Sql& sql = cluster.admin();
+  DropSlots(sql, name);
+  RollBackPrepared(cluster, name);
   sql.Exec("DROP DATABASE " + name + " WITH (FORCE)");
   sql.Failure("SELECT pg_replication_origin_drop(roname) FROM pg_replication_origin");
 }

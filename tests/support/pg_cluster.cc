@@ -192,9 +192,7 @@ void PgCluster::WaitReady() {
 
 void PgCluster::Stop(StopMode mode) {
   if (!IsRunning()) return;
-  const int signal = mode == StopMode::kSmart  ? SIGTERM
-                     : mode == StopMode::kFast ? SIGINT
-                                               : SIGQUIT;
+  const int signal = mode == StopMode::kFast ? SIGINT : SIGQUIT;
   postmaster_->Kill(signal);
   if (!postmaster_->Wait(seconds(60))) Fail("did not stop in 60 s");
   postmaster_.reset();
@@ -237,7 +235,12 @@ void PgCluster::Set(const std::string& name, const std::string& value) {
   WriteSettings();
 }
 
-void PgCluster::Reload() { Connect().Exec("SELECT pg_reload_conf()"); }
+void PgCluster::Reload() { admin().Exec("SELECT pg_reload_conf()"); }
+
+Sql& PgCluster::admin() {
+  if (!admin_ || !admin_->IsAlive()) admin_.emplace(ConnInfo());
+  return *admin_;
+}
 
 std::string PgCluster::ConnInfo(const std::string& dbname) const {
   return "host=" + socket_folder().string() + " port=" + std::to_string(port_) +

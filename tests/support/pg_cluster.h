@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "tests/support/process.h"
@@ -35,7 +36,7 @@ class PgCluster {
   PgCluster(const PgCluster&) = delete;
   PgCluster& operator=(const PgCluster&) = delete;
 
-  enum class StopMode { kSmart, kFast, kImmediate };
+  enum class StopMode { kFast, kImmediate };
 
   void Start();
   // Start() in two steps, for several clusters side by side.
@@ -59,6 +60,8 @@ class PgCluster {
   std::string ConnInfo(const std::string& dbname = "postgres") const;
   std::string TcpConnInfo(const std::string& dbname = "postgres") const;
   Sql Connect(const std::string& dbname = "postgres") const { return Sql(ConnInfo(dbname)); }
+  // A session on `postgres` that is kept: a new one costs more than what most ask of it.
+  Sql& admin();
 
   int major() const { return major_; }
   int port() const { return port_; }
@@ -80,6 +83,7 @@ class PgCluster {
   bool was_ready_ = false;
   std::unique_ptr<Process> initdb_;
   std::unique_ptr<Process> postmaster_;
+  std::optional<Sql> admin_;
 };
 
 }  // namespace pgteal::tests
