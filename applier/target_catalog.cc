@@ -96,10 +96,10 @@ SELECT i.indisprimary,
  ORDER BY i.indisprimary DESC, i.indexrelid)";
 
 // Where the copy of a table stands (README, "Schema pgteal"); null when it was not copied by us. $1
-// schema, $2 name.
+// schema, $2 name, $3 deployment: the copies of others hold positions of other servers' logs.
 constexpr const char* kReadyLsnSql =
     "SELECT pg_catalog.max(ready_lsn) FROM pgteal.table_state"
-    " WHERE schema_name = $1 AND table_name = $2";
+    " WHERE schema_name = $1 AND table_name = $2 AND deployment = $3";
 
 struct UniqueIndex {
   bool is_primary = false;
@@ -307,9 +307,12 @@ void ChooseMode(const pg::Result& table, bool has_other_unique, bool replica_rol
 
 }  // namespace
 
-TargetCatalog::TargetCatalog(std::unique_ptr<pg::Connection> session, bool replica_role,
-                             SideNames sides)
-    : connection_(std::move(session)), replica_role_(replica_role), sides_(std::move(sides)) {}
+TargetCatalog::TargetCatalog(std::unique_ptr<pg::Connection> session, std::string deployment,
+                             bool replica_role, SideNames sides)
+    : connection_(std::move(session)),
+      deployment_(std::move(deployment)),
+      replica_role_(replica_role),
+      sides_(std::move(sides)) {}
 
 std::shared_ptr<const TargetRelation> TargetCatalog::Find(
     const std::shared_ptr<const decoder::Relation>& source) {
@@ -340,7 +343,7 @@ std::shared_ptr<const TargetRelation> TargetCatalog::Read(
       {{kTableSql, {source->schema, source->name, replica_role_ ? "t" : "f"}},
        {kColumnsSql, name},
        {kUniqueSql, name},
-       {kReadyLsnSql, name}});
+       {kReadyLsnSql, {source->schema, source->name, deployment_}}});
   const auto& table = facts[0];
   if (table.is_empty()) {
     throw pg::Refused(

@@ -17,10 +17,11 @@ namespace pgteal::applier {
 // data path (callers keep what they got).
 class TargetCatalog final : public RelationMapper {
  public:
-  // `session`: to green, where schema pgteal is. `replica_role`: whether our sessions run with
-  // session_replication_role = replica, which decides which triggers and rules fire. `sides`: what
-  // messages call the two.
-  TargetCatalog(std::unique_ptr<pg::Connection> session, bool replica_role, SideNames sides = {});
+  // `session`: to green, where schema pgteal is. `deployment`: whose copies of tables count.
+  // `replica_role`: whether our sessions run with session_replication_role = replica, which decides
+  // which triggers and rules fire. `sides`: what messages call the two.
+  TargetCatalog(std::unique_ptr<pg::Connection> session, std::string deployment, bool replica_role,
+                SideNames sides = {});
 
   std::shared_ptr<const TargetRelation> Find(
       const std::shared_ptr<const decoder::Relation>& source) override;
@@ -34,6 +35,7 @@ class TargetCatalog final : public RelationMapper {
   std::mutex mutex_;
   // Protected by mutex_.
   const std::unique_ptr<pg::Connection> connection_;
+  const std::string deployment_;
   const bool replica_role_;
   const SideNames sides_;
   std::unordered_map<const decoder::Relation*, std::shared_ptr<const TargetRelation>> known_;

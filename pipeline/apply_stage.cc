@@ -105,8 +105,8 @@ void ApplyStage::OpenLanes(size_t at_once) {
   replica_role_ = opened.replica_role;
   origin_prefix_ = std::move(opened.origin_prefix);
   lacks_schema_ = opened.lacks_schema;
-  catalog_ = std::make_unique<applier::TargetCatalog>(std::move(opened.session), replica_role_,
-                                                      deployment_.sides);
+  catalog_ = std::make_unique<applier::TargetCatalog>(std::move(opened.session), deployment_.name,
+                                                      replica_role_, deployment_.sides);
   for (size_t i = 0; i < std::min(at_once, lane_count_); ++i) {
     appliers_.push_back(Beside([this, i] { return OpenLane(i); }));
   }

@@ -305,6 +305,7 @@ void PrepareTarget(pg::Connection& blue, pg::Connection& green, const Deployment
   RequireWritable(green);
   // Before the deployment is on record: a start that is interrupted is made anew.
   ClaimStart(green, deployment.name);
+  ForgetTableStates(green, deployment.name);
   RecordAllComplete(green, deployment.name, ReadMembership(blue, deployment.name));
   BeginDeployment(green, deployment.name, identity, slot.confirmed_flush_lsn,
                   start_lsn.value_or(slot.confirmed_flush_lsn));

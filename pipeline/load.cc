@@ -217,7 +217,7 @@ void Load::Record() {
   if (!slot) throw pg::Refused(fmt::format("slot {} vanished", deployment_.name));
   state_ = dump_ ? "schema" : "copying";
   ClaimStart(*green_, deployment_.name);  // or we would empty the table states of another process
-  green_->Exec("DELETE FROM pgteal.table_state WHERE deployment = $1", {deployment_.name});
+  ForgetTableStates(*green_, deployment_.name);
   RecordAllComplete(*green_, deployment_.name, membership_);
   AddTableStates(*green_, deployment_.name, plan_);
   SetReadOnly(*green_, deployment_.name);

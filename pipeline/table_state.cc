@@ -38,6 +38,10 @@ void AddTableStates(pg::Connection& green, const std::string& name,
   green.Exec("COMMIT");
 }
 
+void ForgetTableStates(pg::Connection& side, const std::string& name) {
+  side.Exec("DELETE FROM pgteal.table_state WHERE deployment = $1", {name});
+}
+
 void SetCopying(pg::Connection& green, const std::string& name, const PlannedTable& table) {
   green.Exec(
       "UPDATE pgteal.table_state SET phase = 'copying', copied_rows = 0, copied_bytes = 0,"

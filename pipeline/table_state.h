@@ -34,6 +34,10 @@ bool IsCopied(const std::map<TableKey, TableState>& states, const PlannedTable& 
 // Rows for tables that have none yet, as pending.
 void AddTableStates(pg::Connection& green, const std::string& name,
                     const std::vector<PlannedTable>& plan);
+// Before a stream that has nothing to do with the copies on record: what an earlier deployment of
+// this name left there are positions of another log, and the stream would leave out what is before
+// them.
+void ForgetTableStates(pg::Connection& side, const std::string& name);
 // Inside the transaction that writes (or empties) the table, or after it.
 void SetCopying(pg::Connection& green, const std::string& name, const PlannedTable& table);
 void SetCopied(pg::Connection& green, const std::string& name, const PlannedTable& table,

@@ -63,6 +63,7 @@ void ArmWayBack(pg::Connection& from, const std::string& deployment, const pg::S
       "pgteal.progress.generation + 1,"
       " transactions = 0, changes = 0, updated_at = clock_timestamp()",
       {deployment, start.ToString()});
+  ForgetTableStates(from, deployment);
 }
 
 bool IsArmed(const Deployment& oriented, const pg::SessionOptions& session) {

@@ -71,7 +71,7 @@ class LateCancel : public testing::Test, public Turn {
     InsertProgress(green, "s", pg::Lsn{1});
     const auto progress = TakeOver(green, "s", std::nullopt, 1000);
     catalog_ = std::make_unique<TargetCatalog>(
-        std::make_unique<pg::Connection>(info_, pg::SessionOptions{}), true);
+        std::make_unique<pg::Connection>(info_, pg::SessionOptions{}), "s", true);
     pg::SessionOptions session;
     session.settings = {{"log_statement", "all"}};
     ApplierOptions options;

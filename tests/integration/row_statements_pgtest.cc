@@ -29,7 +29,7 @@ class RowStatements : public testing::Test {
     side_.Exec("DROP TABLE IF EXISTS t; CREATE TABLE t(" + ddl + ")");
     auto source = std::make_shared<decoder::Relation>(*tests::MakeTarget(1, "t", columns)->source);
     EnsureSchema(connection_);
-    TargetCatalog catalog(std::make_unique<pg::Connection>(info_, pg::SessionOptions{}), true);
+    TargetCatalog catalog(std::make_unique<pg::Connection>(info_, pg::SessionOptions{}), "s", true);
     target_ = catalog.Find(source);
   }
   uint64_t RowsOfUpdate(const tests::Cells& cells) {

@@ -35,6 +35,19 @@ class WayBack : public TurnTest {
     ASSERT_EQ(Turn(), 0) << Log();
     EXPECT_EQ(Count(db_.blue(), table), count);
   }
+  // Blue was once the target of a deployment whose copy of the table ended at a position that
+  // blue's and green's own logs are far from.
+  void ExpectNothingLostAfterACopyOf(const std::string& deployment) {
+    ASSERT_NO_FATAL_FAILURE(StartRun());
+    AddTable("later");
+    ASSERT_EQ(Turn(), 0) << Log();
+    ASSERT_EQ(Turn(), 0) << Log();
+    db_.blue().Exec(
+        "INSERT INTO pgteal.table_state (deployment, schema_name, table_name, phase, ready_lsn)"
+        " VALUES ('" +
+        deployment + "', 'public', 'later', 'ready', 'FFFF/0')");
+    ASSERT_NO_FATAL_FAILURE(ExpectNothingLostOnTheWayBack("later"));
+  }
   std::string Publication(Sql& side) {
     return side.Scalar(
         "SELECT concat_ws(' ', puballtables, pubinsert, pubupdate, pubdelete, pubtruncate,"
@@ -57,6 +70,14 @@ TEST_F(WayBack, TheNextTurnDoesNotTakeThePublicationOfTheLastAsItWas) {
   AddTable("later");
   ASSERT_NO_FATAL_FAILURE(ExpectNothingLostOnTheWayBack("later"));
   EXPECT_EQ(Publication(db_.green()), Publication(db_.blue()));
+}
+
+TEST_F(WayBack, PositionsThatAnotherDeploymentLeftOnBlueKeepNothingFromIt) {
+  ExpectNothingLostAfterACopyOf("m1");
+}
+
+TEST_F(WayBack, PositionsThatThisDeploymentsNameLeftOnBlueKeepNothingFromIt) {
+  ExpectNothingLostAfterACopyOf("pgteal");
 }
 
 TEST_F(WayBack, APublicationThatGreenHasAlreadySendsWhatBluesSends) {
