@@ -286,7 +286,7 @@ void Load::EmptyTables(const std::vector<CopyTask>& tasks) {
     if (!task.pages || task.pages->begin != 0) continue;
     green_->Exec("BEGIN");
     TableCopier::Empty(*green_, plan_[task.table]);
-    SetCopying(*green_, deployment_.name, plan_[task.table]);
+    SetEmptied(*green_, deployment_.name, plan_[task.table]);
     green_->Exec("COMMIT");
   }
 }

@@ -45,7 +45,15 @@ void ForgetTableStates(pg::Connection& side, const std::string& name) {
 void SetCopying(pg::Connection& green, const std::string& name, const PlannedTable& table) {
   green.Exec(
       "UPDATE pgteal.table_state SET phase = 'copying', copied_rows = 0, copied_bytes = 0,"
-      " ready_lsn = NULL, updated_at = clock_timestamp()"
+      " updated_at = clock_timestamp()"
+      " WHERE deployment = $1 AND schema_name = $2 AND table_name = $3",
+      {name, table.schema, table.name});
+}
+
+void SetEmptied(pg::Connection& green, const std::string& name, const PlannedTable& table) {
+  green.Exec(
+      "UPDATE pgteal.table_state SET phase = 'copying', ready_lsn = NULL,"
+      " updated_at = clock_timestamp()"
       " WHERE deployment = $1 AND schema_name = $2 AND table_name = $3",
       {name, table.schema, table.name});
 }

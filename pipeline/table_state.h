@@ -38,8 +38,11 @@ void AddTableStates(pg::Connection& green, const std::string& name,
 // this name left there are positions of another log, and the stream would leave out what is before
 // them.
 void ForgetTableStates(pg::Connection& side, const std::string& name);
-// Inside the transaction that writes (or empties) the table, or after it.
+// Before the table is touched. What an earlier copy put there is still in it: its ready_lsn stays.
 void SetCopying(pg::Connection& green, const std::string& name, const PlannedTable& table);
+// Inside the transaction that empties the table, when others will fill it.
+void SetEmptied(pg::Connection& green, const std::string& name, const PlannedTable& table);
+// Inside the transaction that writes the table, or after it.
 void SetCopied(pg::Connection& green, const std::string& name, const PlannedTable& table,
                pg::Lsn ready_lsn, uint64_t rows, uint64_t bytes);
 // Takes those that were not copied off the record, with a warning: tables that were dropped on blue
