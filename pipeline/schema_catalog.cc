@@ -1,5 +1,7 @@
 #include "pipeline/schema_catalog.h"
 
+#include <string>
+
 namespace pgteal::pipeline {
 
 const char* const kUserObjects = R"(
@@ -44,9 +46,15 @@ Schema ReadSchema(pg::Connection& connection, SchemaWeight weight) {
   return schema;
 }
 
+// Since version 15.
+constexpr const char* kPublishedSchemas = R"(
+  UNION ALL SELECT 'published schema ' || count(*) || ' ' || sum(xmin::text::bigint)
+    FROM pg_publication_namespace)";
+
 // A changed catalog row has a new xmin, a dropped one is counted no more. Temporary objects come
 // and go all the time and are left out.
 std::string SchemaToken(pg::Connection& connection) {
+  const std::string newer = connection.server_version() >= 150000 ? kPublishedSchemas : "";
   return connection
       .Exec(R"(
 SELECT md5(string_agg(token, ' ' ORDER BY token)) FROM (
@@ -82,8 +90,8 @@ SELECT md5(string_agg(token, ' ' ORDER BY token)) FROM (
     FROM pg_publication
   UNION ALL SELECT 'published ' || count(*) || ' ' || sum(xmin::text::bigint)
     FROM pg_publication_rel
-  UNION ALL SELECT 'search ' || count(*) || ' ' || sum(xmin::text::bigint) FROM pg_ts_config
-) AS t(token))")
+  UNION ALL SELECT 'search ' || count(*) || ' ' || sum(xmin::text::bigint) FROM pg_ts_config)" +
+            newer + ") AS t(token)")
       .String(0, 0);
 }
 

@@ -181,5 +181,26 @@ TEST_F(Membership, ASchemaThatIsAddedBringsTablesWithRows) {
   ExpectBehind("h");
 }
 
+// No row of pg_publication changes with it.
+TEST_F(Membership, ASchemaThatLeavesThePublicationIsNoticedByTheRunningGuard) {
+  if (db_.clusters().blue().major() < 15) GTEST_SKIP() << "for PostgreSQL 15 and later";
+  ExecBoth("CREATE SCHEMA s; CREATE TABLE s.t (id int PRIMARY KEY)");
+  blue().Exec("CREATE PUBLICATION pgteal FOR TABLES IN SCHEMA public, s");
+  Start();
+  const auto is_recorded = [this] {
+    return green().Scalar("SELECT count(*) FROM pgteal.schema_baseline WHERE kind = 'recorded'") ==
+           "1";
+  };
+  ASSERT_TRUE(WaitUntil(is_recorded, seconds(30))) << Log();
+  blue().Exec("ALTER PUBLICATION pgteal DROP TABLES IN SCHEMA s");
+  const auto is_degraded = [this] {
+    return green().Scalar("SELECT state FROM pgteal.deployment") == "degraded";
+  };
+  EXPECT_TRUE(WaitUntil(is_degraded, seconds(30))) << Log();
+  EXPECT_THAT(green().Scalar("SELECT detail FROM pgteal.event WHERE kind = 'ddl'"),
+              HasSubstr("s.t is not in the publication"));
+  StopCleanly();
+}
+
 }  // namespace
 }  // namespace pgteal::tests
