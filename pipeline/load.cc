@@ -203,10 +203,10 @@ bool Load::TryOpenSnapshot(bool is_temporary, const std::optional<std::set<Table
 void Load::Record() {
   membership_ = ReadMembership(lock_->session(), deployment_.name);
   if (is_reload()) {
-    for (const auto& table : plan_) {
-      AddTableStates(*green_, deployment_.name, {table});
-      SetCopying(*green_, deployment_.name, table);
-    }
+    MatchTarget(*green_, &plan_);  // once on record, only a reload takes a table off it
+    RecordBehind(*green_, deployment_.name, membership_, options_.reload);
+    AddTableStates(*green_, deployment_.name, plan_);
+    for (const auto& table : plan_) SetCopying(*green_, deployment_.name, table);
     return;
   }
   if (!state_.empty()) {
@@ -348,7 +348,7 @@ void Load::EndCopy() {
   for (const auto& table : plan_) PGTEAL_CHECK(IsCopied(states, table), "a table was not copied");
   lock_->Release();
   slot_.reset();
-  ForgetVanished(*green_, deployment_.name);
+  ForgetVanished(*blue_, *green_, deployment_.name);
   if (!is_reload()) SetDeploymentState(*green_, deployment_.name, state_ = "indexing");
   if (!builds_) return;
   progress_.Enter(LoadPhase::kIndexes);

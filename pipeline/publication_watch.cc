@@ -147,6 +147,17 @@ Findings Compare(pg::Connection& blue, pg::Connection& green, const std::string&
   return found;
 }
 
+// A partition that came with its parent is none of the publication's.
+Rows IdentitiesOf(const Membership& membership, const std::set<TableKey>& tables,
+                  const std::string& prefix) {
+  Rows rows;
+  for (const auto& [schema, name] : tables) {
+    const auto found = membership.tables.find(schema + "." + name);
+    if (found != membership.tables.end()) rows[found->first] = prefix + found->second.identity;
+  }
+  return rows;
+}
+
 void Change(pg::Connection& green, const std::string& deployment, const Rows& changed,
             const std::vector<std::string>& gone) {
   constexpr const char* kDelete =
@@ -185,12 +196,12 @@ void RecordAllComplete(pg::Connection& green, const std::string& deployment,
 
 void RecordComplete(pg::Connection& green, const std::string& deployment,
                     const Membership& membership, const std::set<TableKey>& tables) {
-  Rows changed;
-  for (const auto& [schema, name] : tables) {
-    const auto found = membership.tables.find(schema + "." + name);
-    if (found != membership.tables.end()) changed[found->first] = found->second.identity;
-  }
-  Change(green, deployment, changed, {});
+  Change(green, deployment, IdentitiesOf(membership, tables, ""), {});
+}
+
+void RecordBehind(pg::Connection& green, const std::string& deployment,
+                  const Membership& membership, const std::set<TableKey>& tables) {
+  Change(green, deployment, IdentitiesOf(membership, tables, kBehind), {});
 }
 
 bool RecordPublished(pg::Connection& blue, pg::Connection& green, const std::string& deployment) {

@@ -37,6 +37,9 @@ void RecordAllComplete(pg::Connection& green, const std::string& deployment,
 // After, or for, a copy of some tables at the moment of `membership`.
 void RecordComplete(pg::Connection& green, const std::string& deployment,
                     const Membership& membership, const std::set<TableKey>& tables);
+// Before such a copy: until it is complete they are behind, under whatever name.
+void RecordBehind(pg::Connection& green, const std::string& deployment,
+                  const Membership& membership, const std::set<TableKey>& tables);
 // Keeps the record: what came empty is complete from now on. Where there is none, as of an older
 // pgteal, it takes everything to be complete. False while a table is behind.
 bool RecordPublished(pg::Connection& blue, pg::Connection& green, const std::string& deployment);

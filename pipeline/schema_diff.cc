@@ -210,8 +210,15 @@ std::string SchemaDifference::Describe(const applier::SideNames& names) const {
       if (kind == kPublishedTable) return object + " is not in the publication";
       if (kind == kCompleteTable) {
         return fmt::format(
-            "{} was not in the publication for a while, and what was written to it then is missing:"
-            " stop `pgteal run` and start it with --reload-table {}",
+            "{} was not in the publication for a while, and what was written to it then is missing,"
+            " or a reload of it was interrupted: stop `pgteal run` and start it with --reload-table"
+            " {}",
+            object, object);
+      }
+      if (kind == kCopiedTable) {
+        return fmt::format(
+            "a reload of {} was interrupted and has left it without all its rows: stop `pgteal run`"
+            " and start it with --reload-table {}",
             object, object);
       }
       return fmt::format("{} is missing on {}", name, names.green);

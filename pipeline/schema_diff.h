@@ -18,9 +18,11 @@ enum class Difference : uint8_t {
   kMissing,  // only on blue
 };
 
-// The kind of a difference that is no object: blue's publication does not send the table.
+// The kinds of differences that are no objects: blue's publication does not send the table, green
+// has not all its rows, a copy of it was interrupted.
 inline constexpr const char* kPublishedTable = "published table";
 inline constexpr const char* kCompleteTable = "complete table";
+inline constexpr const char* kCopiedTable = "copied table";
 
 struct SchemaDifference {
   Difference what = Difference::kDifferent;

@@ -1,8 +1,11 @@
 #include "pipeline/schema_drift.h"
 
+#include <map>
+#include <string>
 #include <utility>
 
 #include "pipeline/publication_watch.h"
+#include "pipeline/table_state.h"
 
 namespace pgteal::pipeline {
 
@@ -20,10 +23,15 @@ std::vector<SchemaDifference> FindDrift(pg::Connection& blue, pg::Connection& gr
 
 std::vector<SchemaDifference> FindBehind(pg::Connection& blue, pg::Connection& green,
                                          const std::string& deployment) {
+  std::map<std::string, const char*> kinds;
+  for (const auto& table : TablesBehind(blue, green, deployment)) kinds[table] = kCompleteTable;
+  for (const auto& [schema, name] : UnfinishedReloads(blue, green, deployment)) {
+    kinds[schema + "." + name] = kCopiedTable;
+  }
   std::vector<SchemaDifference> behind;
-  for (const auto& table : TablesBehind(blue, green, deployment)) {
+  for (const auto& [table, kind] : kinds) {
     behind.push_back({.what = Difference::kMissing,
-                      .kind = kCompleteTable,
+                      .kind = kind,
                       .object = table,
                       .blue = "",
                       .green = "",

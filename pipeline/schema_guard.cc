@@ -11,6 +11,7 @@
 #include "pipeline/publication_watch.h"
 #include "pipeline/schema_drift.h"
 #include "pipeline/supervisor.h"
+#include "pipeline/table_state.h"
 
 namespace pgteal::pipeline {
 namespace {
@@ -39,6 +40,18 @@ std::string Tokens(pg::Connection& blue, pg::Connection& green) {
   return SchemaToken(blue) + " " + SchemaToken(green);
 }
 
+// Whoever started a plain run after it may not know what was left.
+bool WarnOfUnfinished(pg::Connection& blue, pg::Connection& green, const std::string& deployment) {
+  const auto unfinished = UnfinishedReloads(blue, green, deployment);
+  for (const auto& [schema, name] : unfinished) {
+    spdlog::warn(
+        "a reload of {}.{} was interrupted and has left it without all its rows; next step: stop "
+        "this run and start it with --reload-table {}.{}",
+        schema, name, schema, name);
+  }
+  return !unfinished.empty();
+}
+
 }  // namespace
 
 SchemaGuard::SchemaGuard(const Deployment& deployment, DdlGuard mode)
@@ -49,7 +62,8 @@ SchemaGuard::~SchemaGuard() { Stop(); }
 void SchemaGuard::Prepare(pg::Connection& blue, pg::Connection& green) {
   try {
     // What is behind is for the first look to tell. Without one, a switchover asks all the same.
-    const bool is_complete = RecordPublished(blue, green, deployment_.name);
+    bool is_complete = RecordPublished(blue, green, deployment_.name);
+    is_complete &= !WarnOfUnfinished(blue, green, deployment_.name);
     if (mode_ == DdlGuard::kOff) return;
     has_log_ = mode_ == DdlGuard::kEventTrigger && InstallDdlLog(blue);
     if (mode_ == DdlGuard::kEventTrigger && !has_log_) {

@@ -5,6 +5,22 @@
 #include "applier/schema.h"
 
 namespace pgteal::pipeline {
+namespace {
+
+std::set<TableKey> ReadUnfinished(pg::Connection& green, const std::string& name,
+                                  const std::string& condition) {
+  const auto rows = green.Exec(
+      "SELECT s.schema_name, s.table_name FROM pgteal.table_state AS s"
+      " JOIN pgteal.deployment AS d ON d.name = s.deployment"
+      " WHERE d.name = $1 AND s.phase NOT IN ('copied', 'ready')" +
+          condition,
+      {name});
+  std::set<TableKey> keys;
+  for (int i = 0; i < rows.rows(); ++i) keys.emplace(rows.String(i, 0), rows.String(i, 1));
+  return keys;
+}
+
+}  // namespace
 
 std::map<TableKey, TableState> ReadTableStates(pg::Connection& green, const std::string& name) {
   std::map<TableKey, TableState> states;
@@ -73,14 +89,28 @@ void SetCopied(pg::Connection& green, const std::string& name, const PlannedTabl
        std::to_string(bytes)});
 }
 
-void ForgetVanished(pg::Connection& green, const std::string& name) {
-  const auto rows = green.Exec(
-      "DELETE FROM pgteal.table_state WHERE deployment = $1 AND phase NOT IN ('copied', 'ready')"
-      " RETURNING schema_name, table_name",
-      {name});
-  for (int i = 0; i < rows.rows(); ++i) {
-    spdlog::warn("table {}.{} is gone from blue's publication: green's is left as it is",
-                 rows.Text(i, 0), rows.Text(i, 1));
+std::set<TableKey> UnfinishedReloads(pg::Connection& blue, pg::Connection& green,
+                                     const std::string& name) {
+  constexpr const char* kLoaded = " AND d.state NOT IN ('schema', 'copying', 'indexing')";
+  auto unfinished = ReadUnfinished(green, name, kLoaded);
+  if (unfinished.empty()) return unfinished;
+  const auto published = KeysOf(ReadPlan(blue, name));
+  std::erase_if(unfinished, [&](const TableKey& key) { return !published.contains(key); });
+  return unfinished;
+}
+
+void ForgetVanished(pg::Connection& blue, pg::Connection& green, const std::string& name) {
+  const auto unfinished = ReadUnfinished(green, name, "");
+  if (unfinished.empty()) return;
+  const auto published = KeysOf(ReadPlan(blue, name));
+  for (const auto& key : unfinished) {
+    if (published.contains(key)) continue;
+    green.Exec(
+        "DELETE FROM pgteal.table_state"
+        " WHERE deployment = $1 AND schema_name = $2 AND table_name = $3",
+        {name, key.first, key.second});
+    spdlog::warn("table {}.{} is gone from blue's publication: green's is left as it is", key.first,
+                 key.second);
   }
 }
 

@@ -45,9 +45,13 @@ void SetEmptied(pg::Connection& green, const std::string& name, const PlannedTab
 // Inside the transaction that writes the table, or after it.
 void SetCopied(pg::Connection& green, const std::string& name, const PlannedTable& table,
                pg::Lsn ready_lsn, uint64_t rows, uint64_t bytes);
-// Takes those that were not copied off the record, with a warning: tables that were dropped on blue
-// before an interrupted load came to them.
-void ForgetVanished(pg::Connection& green, const std::string& name);
+// Published tables that a reload which was interrupted has left without all their rows. None while
+// the first load is at work, which goes on by itself.
+std::set<TableKey> UnfinishedReloads(pg::Connection& blue, pg::Connection& green,
+                                     const std::string& name);
+// Takes those that were not copied and are published no more off the record, with a warning: tables
+// that were dropped on blue before an interrupted load came to them.
+void ForgetVanished(pg::Connection& blue, pg::Connection& green, const std::string& name);
 void SetAllReady(pg::Connection& green, const std::string& name);
 
 // pgteal.deployment.state: schema, copying, indexing, streaming.
