@@ -204,7 +204,7 @@ void Load::Record() {
   membership_ = ReadMembership(lock_->session(), deployment_.name);
   if (is_reload()) {
     MatchTarget(*green_, &plan_);  // once on record, only a reload takes a table off it
-    RecordBehind(*green_, deployment_.name, membership_, options_.reload);
+    RecordBehind(*green_, deployment_.name, membership_, KeysOf(plan_));
     AddTableStates(*green_, deployment_.name, plan_);
     for (const auto& table : plan_) SetCopying(*green_, deployment_.name, table);
     return;
@@ -384,7 +384,7 @@ void Load::FinishSchema() {
 void Load::Finish() {
   SetAllReady(*green_, deployment_.name);
   if (is_reload()) {
-    RecordComplete(*green_, deployment_.name, membership_, options_.reload);
+    RecordComplete(*green_, deployment_.name, membership_, KeysOf(plan_));
   } else {
     const size_t sequences = CopySequences(*blue_, *green_, deployment_.sides);
     spdlog::info("sequences set on green: {}", sequences);

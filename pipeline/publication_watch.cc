@@ -1,6 +1,6 @@
 #include "pipeline/publication_watch.h"
 
-#include <fmt/format.h>
+#include <map>
 
 #include "pipeline/schema_diff.h"
 
@@ -10,85 +10,58 @@ namespace {
 constexpr const char* kKind = kCompleteTable;
 // The object of the row that says that there is a record, even of nothing.
 constexpr const char* kMark = "";
-// How an older pgteal kept it: by name.
+// That row's definition, before the containers that are known, which may be none.
+constexpr std::string_view kEach = "each";
+// An older pgteal kept neither partitions nor tables that came with a container.
+constexpr std::string_view kOids = "oids";
+// One still older kept names.
 constexpr const char* kNoOids = "";
-// Before the containers that are known, which may be none.
-constexpr const char* kOids = "oids";
-constexpr const char* kBehind = "behind ";
+constexpr std::string_view kBehind = "behind ";
 
-// $1: the publication. Of a table that has two ways into it, the container counts.
-constexpr const char* kContainersSql = R"(
-WITH p AS (SELECT oid, puballtables FROM pg_publication WHERE pubname = $1),
-containers AS (SELECT 'a' || p.oid AS token, NULL::oid AS schema FROM p WHERE p.puballtables{}))";
-// Since version 15.
-constexpr const char* kSchemasSql =
-    " UNION ALL SELECT 'n' || m.oid, m.pnnspid FROM p JOIN pg_publication_namespace AS m"
-    " ON m.pnpubid = p.oid";
-
-// $2: containers whose tables need not be told. Nothing can be missing of what is empty, nor of a
-// partition that came with its parent, or was attached to it: pgteal's schema guard sees that.
-constexpr const char* kMembersSql = R"(,
-members AS (
-  SELECT r.prrelid AS relid, 'r' || r.oid AS token
-    FROM p JOIN pg_publication_rel AS r ON r.prpubid = p.oid JOIN pg_class AS c ON c.oid = r.prrelid
-   WHERE c.relnamespace NOT IN (SELECT schema FROM containers WHERE schema IS NOT NULL)
-  UNION ALL
-  SELECT c.oid, t.token
-    FROM containers AS t JOIN pg_class AS c ON c.relnamespace = coalesce(t.schema, c.relnamespace)
-   WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND c.oid >= 16384
-     AND NOT c.relispartition AND t.token <> ALL (string_to_array($2, ' ')))
-SELECT n.nspname || '.' || c.relname, m.token || ' ' || c.oid,
-       pg_relation_size(c.oid) + coalesce((SELECT sum(pg_relation_size(t.relid))
-                                             FROM pg_partition_tree(c.oid) AS t), 0) = 0
-       OR EXISTS (SELECT FROM pg_partition_ancestors(c.oid) AS a JOIN members AS o
-                     ON o.relid = a.relid AND o.relid <> c.oid)
-  FROM members AS m JOIN pg_class AS c ON c.oid = m.relid
-  JOIN pg_namespace AS n ON n.oid = c.relnamespace
- WHERE n.nspname <> 'pgteal')";
-
-// Without the tables of `known` containers.
-Membership Read(pg::Connection& blue, const std::string& publication, const std::string& known) {
-  const std::string containers =
-      fmt::format(kContainersSql, blue.server_version() >= 150000 ? kSchemasSql : "");
-  const auto tokens = blue.Exec(
-      containers + " SELECT string_agg(token, ' ' ORDER BY token) FROM containers", {publication});
-  const auto rows = blue.Exec(containers + kMembersSql, {publication, known});
-  Membership membership{.containers = tokens.String(0, 0), .tables = {}};
-  for (int i = 0; i < rows.rows(); ++i) {
-    membership.tables[rows.String(i, 0)] = {.identity = rows.String(i, 1),
-                                            .is_empty = rows.Bool(i, 2)};
-  }
-  return membership;
-}
-
-// The name of a table, or kMark; then its identity, or what is known of it.
+// What is said of one way of a table, which is unique; then the table's name, for who reads it.
 using Rows = std::map<std::string, std::string>;
 
 struct Record {
   bool exists = false;
+  bool has_each = false;
   bool has_oids = false;
   std::string containers;
-  Rows tables;
-  std::set<std::string> complete;  // identities
-  std::set<std::string> behind;
+  Rows rows;
+  std::set<std::string> names;     // complete, without oids
+  std::set<std::string> complete;  // ways
+  std::set<std::string> behind;    // ways
+  std::set<Oid> tables_behind;
 };
 
+// A way ends with its table.
+Oid TableOf(const std::string& way) { return way.substr(way.rfind(' ') + 1); }
+
+std::string NameOf(const TableKey& key) { return key.first + "." + key.second; }
+
+void ReadMark(const std::string& definition, Record* record) {
+  record->exists = true;
+  record->has_each = definition.starts_with(kEach);
+  record->has_oids = record->has_each || definition.starts_with(kOids);
+  if (record->has_oids) record->containers = definition.substr(kEach.size());
+}
+
 Record ReadRecord(pg::Connection& green, const std::string& deployment) {
+  static_assert(kEach.size() == kOids.size());
   const auto rows = green.Exec(
       "SELECT object, definition FROM pgteal.schema_baseline WHERE deployment = $1 AND kind = $2",
       {deployment, kKind});
   Record record;
   for (int i = 0; i < rows.rows(); ++i) {
+    const std::string name = rows.String(i, 0);
     const std::string definition = rows.String(i, 1);
-    if (rows.Text(i, 0) == kMark) {
-      record.exists = true;
-      record.has_oids = definition.starts_with(kOids);
-      if (record.has_oids) record.containers = definition.substr(std::string(kOids).size());
-      continue;
-    }
-    record.tables[rows.String(i, 0)] = definition;
-    if (definition.starts_with(kBehind)) {
-      record.behind.insert(definition.substr(std::string(kBehind).size()));
+    record.rows[definition] = name;
+    if (name == kMark) {
+      ReadMark(definition, &record);
+    } else if (definition == kNoOids) {
+      record.names.insert(name);
+    } else if (definition.starts_with(kBehind)) {
+      record.behind.insert(definition.substr(kBehind.size()));
+      record.tables_behind.insert(TableOf(definition));
     } else {
       record.complete.insert(definition);
     }
@@ -97,116 +70,219 @@ Record ReadRecord(pg::Connection& green, const std::string& deployment) {
 }
 
 std::string Mark(const Membership& membership) {
-  return membership.containers.empty() ? kOids : std::string(kOids) + " " + membership.containers;
+  return std::string(kEach) + (membership.containers.empty() ? "" : " ") + membership.containers;
 }
 
-bool IsInContainer(const std::string& identity) { return !identity.starts_with('r'); }
+void Add(const MemberTable& table, bool is_behind, Rows* rows) {
+  for (const auto& way : table.ways) {
+    rows->emplace((is_behind ? std::string(kBehind) : "") + way.text, NameOf(table.key));
+  }
+}
 
-bool IsIn(const std::string& identity, const std::string& containers) {
-  const std::string token = identity.substr(0, identity.find(' '));
-  return (" " + containers + " ").find(" " + token + " ") != std::string::npos;
+std::string ArrayLiteral(const std::vector<std::string>& values) {
+  std::string text;
+  for (const auto& value : values) {
+    text += text.empty() ? "{\"" : ",\"";
+    for (const char c : value) {
+      if (c == '"' || c == '\\') text += '\\';
+      text += c;
+    }
+    text += '"';
+  }
+  return text.empty() ? "{}" : text + "}";
+}
+
+// In two statements, since there may be tens of thousands.
+void Replace(pg::Connection& green, const std::string& deployment, const Rows& before,
+             const Rows& after) {
+  std::vector<std::string> gone;
+  std::vector<std::string> names;
+  std::vector<std::string> definitions;
+  for (const auto& [definition, name] : before) {
+    const auto kept = after.find(definition);
+    if (kept == after.end() || kept->second != name) gone.push_back(definition);
+  }
+  for (const auto& [definition, name] : after) {
+    const auto kept = before.find(definition);
+    if (kept != before.end() && kept->second == name) continue;
+    names.push_back(name);
+    definitions.push_back(definition);
+  }
+  if (gone.empty() && names.empty()) return;
+  green.ExecTogether(
+      {{.sql = "DELETE FROM pgteal.schema_baseline WHERE deployment = $1 AND kind = $2"
+               " AND definition = ANY ($3::text[])",
+        .params = {deployment, kKind, ArrayLiteral(gone)}},
+       {.sql = "INSERT INTO pgteal.schema_baseline (deployment, kind, object, definition)"
+               " SELECT $1, $2, t.object, t.definition"
+               " FROM unnest($3::text[], $4::text[]) AS t(object, definition)",
+        .params = {deployment, kKind, ArrayLiteral(names), ArrayLiteral(definitions)}}});
 }
 
 struct Findings {
   std::vector<std::string> behind;
-  Rows changed;
-  std::vector<std::string> gone;  // once they are published again, what was written is missing
+  Rows before;
+  Rows after;
+};
+
+// Tells which tables are complete, from what is recorded and what the catalogs tell of the others.
+class Judge {
+ public:
+  Judge(pg::Connection& blue, const Record& record, const Membership& now)
+      : record_(record), now_(now) {
+    if (!record.exists) return;
+    std::set<Oid> unknown;
+    for (const auto& [oid, table] : now.tables) {
+      if (table.ways.empty() || IsRecorded(table)) continue;
+      for (const auto& one : Lineage(now, oid)) unknown.insert(one);
+    }
+    origins_ = ReadOrigins(blue, unknown);
+  }
+
+  Findings Find() {
+    Findings found{.behind = {}, .before = record_.rows, .after = {{Mark(now_), kMark}}};
+    std::set<Oid> behind;
+    for (const auto& [oid, table] : now_.tables) {
+      if (!table.is_partitioned && IsBehind(oid, table)) behind.insert(oid);
+    }
+    for (const auto& oid : behind) CountParents(oid);
+    for (const auto& [oid, table] : now_.tables) {
+      Add(table, behind.contains(oid) || parents_.contains(oid), &found.after);
+    }
+    std::set<std::string> names;
+    for (const auto& oid : behind) names.insert(NameOf(now_.tables.at(NamedFor(oid)).key));
+    found.behind.assign(names.begin(), names.end());
+    return found;
+  }
+
+ private:
+  bool IsRecorded(const MemberTable& table) const {
+    if (!record_.exists || record_.names.contains(NameOf(table.key))) return true;
+    for (const auto& way : table.ways) {
+      if (record_.complete.contains(way.text)) return true;
+    }
+    return false;
+  }
+
+  // One that is behind stays so whatever it comes with later.
+  bool IsBehind(const Oid& oid, const MemberTable& table) {
+    if (table.ways.empty() || IsRecorded(table) || Is(oid, &Origin::is_empty, true)) return false;
+    if (record_.tables_behind.contains(oid)) return true;
+    for (const auto& way : table.ways) {
+      if (IsMadeInside(oid, way) || IsTakenOver(oid, way)) return false;
+    }
+    return true;
+  }
+
+  bool IsMadeInside(const Oid& oid, const MembershipWay& way) const {
+    if (!Is(oid, &Origin::has_first_storage) || !IsKnown(oid, way)) return false;
+    for (const auto& one : Lineage(now_, oid)) {
+      if (one == way.top) return true;
+      if (!Is(one, &Origin::was_made_as_partition)) return false;
+    }
+    return false;
+  }
+
+  // Whether what is made on this way now is published from the first row on.
+  bool IsKnown(const Oid& oid, const MembershipWay& way) const {
+    if (IsKnownContainer(way.container) &&
+        (way.container.starts_with('a') || Is(way.top, &Origin::has_first_schema))) {
+      return true;
+    }
+    return way.top != oid &&
+           (record_.complete.contains(way.top_text) || record_.behind.contains(way.top_text));
+  }
+
+  bool IsKnownContainer(const std::string& container) const {
+    const auto& known = record_.has_oids ? record_.containers : now_.containers;
+    return !container.empty() &&
+           (" " + known + " ").find(" " + container + " ") != std::string::npos;
+  }
+
+  // What an older record does not tell of is as complete as what it came with.
+  bool IsTakenOver(const Oid& oid, const MembershipWay& way) const {
+    if (record_.has_each) return false;
+    return IsKnownContainer(way.container) ||
+           (way.top != oid && record_.complete.contains(way.top_text));
+  }
+
+  // That came with their partitions, and are what there is to reload.
+  void CountParents(const Oid& oid) {
+    for (const auto& way : now_.tables.at(oid).ways) {
+      if (way.top == oid || IsRecorded(now_.tables.at(way.top))) continue;
+      if (!IsKnownContainer(way.container) || !Is(way.top, &Origin::has_first_schema)) {
+        parents_.insert(way.top);
+      }
+    }
+  }
+
+  // The copy knows either partitions or their root.
+  Oid NamedFor(const Oid& oid) const {
+    Oid named = oid;
+    for (const auto& one : Lineage(now_, oid)) {
+      const bool is_sent = now_.is_via_root && !now_.tables.at(one).ways.empty();
+      if (is_sent || parents_.contains(one)) named = one;
+    }
+    return named;
+  }
+
+  bool Is(const Oid& oid, bool Origin::*what, bool if_gone = false) const {
+    const auto found = origins_.find(oid);
+    return found == origins_.end() ? if_gone : found->second.*what;
+  }
+
+  const Record& record_;
+  const Membership& now_;
+  std::map<Oid, Origin> origins_;  // of what is not recorded
+  std::set<Oid> parents_;
 };
 
 Findings Compare(pg::Connection& blue, pg::Connection& green, const std::string& deployment) {
   const auto record = ReadRecord(green, deployment);
-  // One that is behind stays so whatever it came with.
-  const auto now = Read(blue, deployment, record.behind.empty() ? record.containers : "");
-  const std::string& known = record.has_oids ? record.containers : now.containers;
-  Findings found;
-  if (!record.exists || !record.has_oids || Mark(now) != kOids + record.containers) {
-    found.changed[kMark] = Mark(now);
-  }
-  for (const auto& [name, table] : now.tables) {
-    if (record.complete.contains(table.identity)) {
-      const auto row = record.tables.find(name);
-      if (row == record.tables.end() || row->second != table.identity) {
-        found.changed[name] = table.identity;  // renamed
-      }
-      continue;
-    }
-    const bool is_behind = record.behind.contains(table.identity);
-    if (!is_behind && IsInContainer(table.identity) && IsIn(table.identity, known)) continue;
-    const auto row = record.tables.find(name);
-    const bool is_by_name = row != record.tables.end() && row->second == kNoOids;
-    if (!record.exists || is_by_name || table.is_empty) {
-      found.changed[name] = table.identity;
-    } else {
-      found.behind.push_back(name);
-      if (!is_behind) found.changed[name] = kBehind + table.identity;
-    }
-  }
-  for (const auto& [name, definition] : record.tables) {
-    if (!now.tables.contains(name)) found.gone.push_back(name);
-  }
-  return found;
+  const auto now = ReadMembership(blue, deployment);
+  return Judge(blue, record, now).Find();
 }
 
-// A partition that came with its parent is none of the publication's.
-Rows IdentitiesOf(const Membership& membership, const std::set<TableKey>& tables,
-                  const std::string& prefix) {
-  Rows rows;
-  for (const auto& [schema, name] : tables) {
-    const auto found = membership.tables.find(schema + "." + name);
-    if (found != membership.tables.end()) rows[found->first] = prefix + found->second.identity;
+// Of tables that are copied, and of their partitions, whatever was said before.
+void RecordCopied(pg::Connection& green, const std::string& deployment,
+                  const Membership& membership, const std::set<TableKey>& tables, bool is_behind) {
+  const auto before = ReadRecord(green, deployment).rows;
+  std::set<Oid> copied;
+  for (const auto& [oid, table] : membership.tables) {
+    for (const auto& one : Lineage(membership, oid)) {
+      if (tables.contains(membership.tables.at(one).key)) copied.insert(oid);
+    }
   }
-  return rows;
-}
-
-void Change(pg::Connection& green, const std::string& deployment, const Rows& changed,
-            const std::vector<std::string>& gone) {
-  constexpr const char* kDelete =
-      "DELETE FROM pgteal.schema_baseline WHERE deployment = $1 AND kind = $2 AND object = $3";
-  std::vector<pg::Connection::Query> queries;
-  for (const auto& name : gone) {
-    queries.push_back({.sql = kDelete, .params = {deployment, kKind, name}});
+  Rows after;
+  for (const auto& [definition, name] : before) {
+    if (!copied.contains(TableOf(definition))) after.emplace(definition, name);
   }
-  for (const auto& [name, definition] : changed) {
-    queries.push_back({.sql = kDelete, .params = {deployment, kKind, name}});
-    queries.push_back({.sql = "INSERT INTO pgteal.schema_baseline (deployment, kind, object,"
-                              " definition) VALUES ($1, $2, $3, $4)",
-                       .params = {deployment, kKind, name, definition}});
-  }
-  if (!queries.empty()) green.ExecTogether(queries);
+  for (const auto& oid : copied) Add(membership.tables.at(oid), is_behind, &after);
+  Replace(green, deployment, before, after);
 }
 
 }  // namespace
 
-Membership ReadMembership(pg::Connection& blue, const std::string& publication) {
-  return Read(blue, publication, "");
-}
-
 void RecordAllComplete(pg::Connection& green, const std::string& deployment,
                        const Membership& membership) {
-  Rows changed{{kMark, Mark(membership)}};
-  for (const auto& [name, table] : membership.tables) {
-    if (!IsInContainer(table.identity)) changed[name] = table.identity;
-  }
-  std::vector<std::string> gone;
-  for (const auto& [name, definition] : ReadRecord(green, deployment).tables) {
-    if (!changed.contains(name)) gone.push_back(name);
-  }
-  Change(green, deployment, changed, gone);
+  Rows after{{Mark(membership), kMark}};
+  for (const auto& [oid, table] : membership.tables) Add(table, false, &after);
+  Replace(green, deployment, ReadRecord(green, deployment).rows, after);
 }
 
 void RecordComplete(pg::Connection& green, const std::string& deployment,
                     const Membership& membership, const std::set<TableKey>& tables) {
-  Change(green, deployment, IdentitiesOf(membership, tables, ""), {});
+  RecordCopied(green, deployment, membership, tables, false);
 }
 
 void RecordBehind(pg::Connection& green, const std::string& deployment,
                   const Membership& membership, const std::set<TableKey>& tables) {
-  Change(green, deployment, IdentitiesOf(membership, tables, kBehind), {});
+  RecordCopied(green, deployment, membership, tables, true);
 }
 
 bool RecordPublished(pg::Connection& blue, pg::Connection& green, const std::string& deployment) {
   const auto found = Compare(blue, green, deployment);
-  Change(green, deployment, found.changed, found.gone);
+  Replace(green, deployment, found.before, found.after);
   return found.behind.empty();
 }
 

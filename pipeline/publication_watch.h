@@ -1,40 +1,32 @@
 #ifndef PGTEAL_PIPELINE_PUBLICATION_WATCH_H_
 #define PGTEAL_PIPELINE_PUBLICATION_WATCH_H_
 
-#include <map>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "pg/connection.h"
+#include "pipeline/membership.h"
 #include "pipeline/table_state.h"
 
 namespace pgteal::pipeline {
 
 // Which tables of blue's publication have all their rows on green. One that came into it after the
 // stream had begun, and not empty, has not: what was written before is in no stream, and only a
-// reload brings it. Nor has one that left and came back, under whatever name. What came with a
-// publication of all tables, or of a schema, that is known has each row from its creation.
+// reload brings it. It may have been named, or attached to a table that is, moved into a schema
+// that is published, or been unlogged. Nor has one that left and came back, under whatever name.
+// What was made inside has each row from its creation: with a publication of all tables, or of a
+// schema, or as a partition of a published table. Where the catalogs do not tell that, it is taken
+// to be behind: a reload too many loses nothing.
 //
-// What is known to be complete is kept in pgteal.schema_baseline on green.
-
-// What the publication has at a moment. Tables as --reload-table takes them: schema.table, not
-// quoted.
-struct Membership {
-  struct Table {
-    std::string identity;  // by oids: how it is in the publication, and which table it is
-    bool is_empty;
-  };
-  std::string containers;  // publications of all tables, and schemas, by oids
-  std::map<std::string, Table> tables;
-};
-Membership ReadMembership(pg::Connection& blue, const std::string& publication);
+// What is known to be complete is kept in pgteal.schema_baseline on green, by the ways in which
+// tables are in the publication.
 
 // Before the first row is streamed: all of it is on green, or will be before the stream begins.
 // Replaces what was recorded before.
 void RecordAllComplete(pg::Connection& green, const std::string& deployment,
                        const Membership& membership);
-// After, or for, a copy of some tables at the moment of `membership`.
+// After, or for, a copy of some tables at the moment of `membership`, and of their partitions.
 void RecordComplete(pg::Connection& green, const std::string& deployment,
                     const Membership& membership, const std::set<TableKey>& tables);
 // Before such a copy: until it is complete they are behind, under whatever name.
@@ -44,7 +36,8 @@ void RecordBehind(pg::Connection& green, const std::string& deployment,
 // pgteal, it takes everything to be complete. False while a table is behind.
 bool RecordPublished(pg::Connection& blue, pg::Connection& green, const std::string& deployment);
 
-// The tables that are not complete. Reads only.
+// The tables that are not complete, as --reload-table takes them: schema.table, not quoted. Reads
+// only.
 std::vector<std::string> TablesBehind(pg::Connection& blue, pg::Connection& green,
                                       const std::string& deployment);
 

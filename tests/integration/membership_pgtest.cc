@@ -3,41 +3,13 @@
 
 #include <string>
 
-#include "tests/integration/check_test.h"
-#include "tests/integration/stream_test.h"
+#include "tests/integration/membership_test.h"
 
 namespace pgteal::tests {
 namespace {
 
 using std::chrono::seconds;
 using testing::HasSubstr;
-
-// Which tables of the publication have all their rows on green: H9 says which do not.
-class Membership : public StreamTest {
- protected:
-  Membership() {
-    ExecBoth("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE h (id int PRIMARY KEY)");
-    ExecBoth("INSERT INTO t VALUES (1); INSERT INTO h VALUES (1)");
-  }
-  // A stream that is over at once: whatever follows happens between two looks.
-  void StreamOnce(const Args& more = {}) { ASSERT_EQ(RunUntilCaughtUp(more), 0) << Log(); }
-  void Begin() { StreamOnce({"--include-table", "t", "--include-table", "h"}); }
-  CheckRun Ask() { return RunCheck(db_, {"--phase", "switchover", "--only", "H9"}); }
-  void ExpectBehind(const std::string& table) {
-    const auto check = Ask();
-    EXPECT_EQ(check.Outcomes("H9"), "FAIL");
-    EXPECT_THAT(check.Findings("H9"), HasSubstr("--reload-table public." + table));
-  }
-  void ExpectComplete() {
-    const auto check = Ask();
-    EXPECT_EQ(check.Outcomes("H9"), "PASS") << check.Findings("H9");
-  }
-  void Reload(const std::string& table) {
-    const auto reload = db_.Pgteal(
-        {"run", "--copy", "data", "--reload-table", "public." + table, "--until-caught-up"});
-    ASSERT_EQ(reload->WaitExit(seconds(60)), 0) << reload->Log();
-  }
-};
 
 TEST_F(Membership, ATableThatIsAddedWhileTheLoadIsAtWorkHasToBeReloaded) {
   green().Exec("TRUNCATE t");
@@ -55,49 +27,6 @@ TEST_F(Membership, ATableThatIsAddedWhileTheLoadIsAtWorkHasToBeReloaded) {
   ASSERT_NO_FATAL_FAILURE(Reload("n"));
   ExpectComplete();
   EXPECT_TRUE(db_.Equal());
-}
-
-// The plan of a load names partitions, the publication their parent.
-TEST_F(Membership, WhatALoadHasCopiedIsComplete) {
-  ExecBoth(
-      "CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id);"
-      "CREATE TABLE part_1 PARTITION OF parts FOR VALUES FROM (0) TO (10)");
-  green().Exec("TRUNCATE t, h");
-  blue().Exec("INSERT INTO parts VALUES (1)");
-  blue().Exec("CREATE PUBLICATION pgteal FOR TABLE t, h, parts");
-  auto run = db_.Pgteal({"run", "--copy", "data", "--until-caught-up"});
-  ASSERT_EQ(run->WaitExit(seconds(60)), 0) << run->Log();
-  ExpectComplete();
-}
-
-// The stream and the copy know its partitions only.
-TEST_F(Membership, APartitionedTableIsReloadedByItsName) {
-  ExecBoth(
-      "CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id);"
-      "CREATE TABLE part_1 PARTITION OF parts FOR VALUES FROM (0) TO (10);"
-      "CREATE TABLE part_2 PARTITION OF parts FOR VALUES FROM (10) TO (20)");
-  ASSERT_NO_FATAL_FAILURE(Begin());
-  blue().Exec("INSERT INTO parts VALUES (1), (11); ALTER PUBLICATION pgteal ADD TABLE parts");
-  ASSERT_NO_FATAL_FAILURE(ExpectBehind("parts"));
-  ASSERT_NO_FATAL_FAILURE(Reload("parts"));
-  ExpectComplete();
-  EXPECT_TRUE(db_.Equal());
-}
-
-// A run that makes a publication of some tables names partitions, too.
-TEST_F(Membership, APartitionThatIsDetachedIsStillComplete) {
-  ExecBoth(
-      "CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id);"
-      "CREATE TABLE part_1 PARTITION OF parts FOR VALUES FROM (0) TO (10);"
-      "INSERT INTO parts VALUES (1)");
-  ASSERT_NO_FATAL_FAILURE(StreamOnce({"--include-table", "part*"}));
-  ASSERT_EQ(blue().Scalar("SELECT count(*) FROM pg_publication_rel"), "2");
-  for (auto* side : {&blue(), &green()}) {
-    side->Exec("BEGIN READ WRITE; ALTER TABLE parts DETACH PARTITION part_1; COMMIT");
-  }
-  ExpectComplete();
-  ASSERT_NO_FATAL_FAILURE(StreamOnce());
-  ExpectComplete();
 }
 
 TEST_F(Membership, ATableThatLeftAndCameBackBetweenTwoLooksHasToBeReloaded) {
@@ -200,6 +129,115 @@ TEST_F(Membership, ASchemaThatLeavesThePublicationIsNoticedByTheRunningGuard) {
   EXPECT_THAT(green().Scalar("SELECT detail FROM pgteal.event WHERE kind = 'ddl'"),
               HasSubstr("s.t is not in the publication"));
   StopCleanly();
+}
+
+TEST_F(Membership, AnUnloggedTableThatBecomesLoggedHasToBeReloaded) {
+  ExecBoth("CREATE UNLOGGED TABLE u (id int PRIMARY KEY)");
+  blue().Exec("INSERT INTO u VALUES (1), (2)");
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ExpectComplete();
+  ExecEverywhere("ALTER TABLE u SET LOGGED");
+  ASSERT_NO_FATAL_FAILURE(ExpectBehind("u"));
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ExpectBehind("u");
+  ASSERT_NO_FATAL_FAILURE(Reload("u"));
+  ExpectComplete();
+  EXPECT_TRUE(db_.Equal());
+}
+
+// As tables are often filled. Nothing but its storage tells that it was not always as it is.
+TEST_F(Membership, ATableThatWasUnloggedBetweenTwoLooksHasToBeReloaded) {
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ExecEverywhere("CREATE UNLOGGED TABLE u (id int PRIMARY KEY)");
+  blue().Exec("INSERT INTO u VALUES (1), (2)");
+  ExecEverywhere("ALTER TABLE u SET LOGGED");
+  ExpectBehind("u");
+}
+
+TEST_F(Membership, AnUnloggedTableThatBecomesLoggedEmptyIsComplete) {
+  ExecBoth("CREATE UNLOGGED TABLE u (id int PRIMARY KEY)");
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ExecEverywhere("ALTER TABLE u SET LOGGED");
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  blue().Exec("INSERT INTO u VALUES (1)");
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ExpectComplete();
+  EXPECT_TRUE(db_.Equal());
+}
+
+TEST_F(Membership, ATableThatIsRewrittenIsStillComplete) {
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  blue().Exec("VACUUM FULL t");
+  blue().Exec("TRUNCATE h; INSERT INTO h VALUES (7)");
+  ExpectComplete();
+}
+
+TEST_F(Membership, ATableThatMovesIntoAPublishedSchemaHasToBeReloaded) {
+  if (db_.clusters().blue().major() < 15) GTEST_SKIP() << "for PostgreSQL 15 and later";
+  ExecBoth("CREATE SCHEMA other; CREATE TABLE other.m (id int PRIMARY KEY)");
+  blue().Exec("INSERT INTO other.m VALUES (1), (2)");
+  blue().Exec("CREATE PUBLICATION pgteal FOR TABLES IN SCHEMA public");
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ExecEverywhere("ALTER TABLE other.m SET SCHEMA public");
+  ExpectBehind("m");
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ASSERT_NO_FATAL_FAILURE(ExpectBehind("m"));
+  ASSERT_NO_FATAL_FAILURE(Reload("m"));
+  ExpectComplete();
+  EXPECT_TRUE(db_.Equal());
+}
+
+TEST_F(Membership, ATableThatLeftAPublishedSchemaAndCameBackHasToBeReloaded) {
+  if (db_.clusters().blue().major() < 15) GTEST_SKIP() << "for PostgreSQL 15 and later";
+  blue().Exec("CREATE SCHEMA other; CREATE PUBLICATION pgteal FOR TABLES IN SCHEMA public");
+  ASSERT_NO_FATAL_FAILURE(StreamOnce({"--ddl-guard", "off"}));
+  blue().Exec("ALTER TABLE h SET SCHEMA other");
+  blue().Exec("INSERT INTO other.h VALUES (2)");
+  blue().Exec("ALTER TABLE other.h SET SCHEMA public");
+  EXPECT_THAT(Ask().Findings("H9"), HasSubstr("--reload-table public.h"));
+  EXPECT_THAT(Ask().Findings("H9"), testing::Not(HasSubstr("public.t")));
+}
+
+TEST_F(Membership, ATableThatIsMadeInAPublishedSchemaIsCompleteWhoeverOwnsIt) {
+  if (db_.clusters().blue().major() < 15) GTEST_SKIP() << "for PostgreSQL 15 and later";
+  blue().Exec("CREATE PUBLICATION pgteal FOR TABLES IN SCHEMA public");
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ExecEverywhere("CREATE TABLE draft (id int PRIMARY KEY)");
+  ExecEverywhere("ALTER TABLE draft OWNER TO pg_read_all_data");
+  ExecEverywhere("ALTER TABLE draft RENAME TO n");
+  blue().Exec("INSERT INTO n VALUES (1)");
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ExpectComplete();
+  EXPECT_TRUE(db_.Equal());
+}
+
+// The copy leaves them to CREATE EXTENSION, and --reload-table knows none.
+TEST_F(Membership, ATableOfAnExtensionIsNotWaitedFor) {
+  ExecBoth("CREATE EXTENSION citext");
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  ExecEverywhere("CREATE TABLE x (id int PRIMARY KEY); ALTER EXTENSION citext ADD TABLE x");
+  blue().Exec("INSERT INTO x VALUES (1); ALTER PUBLICATION pgteal ADD TABLE x");
+  ExpectComplete();
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ExpectComplete();
+}
+
+TEST_F(Membership, TablesWhoseNamesAreTheSameWithoutQuotesAreTwo) {
+  const std::string tables = "\"a.b\".\"c\", \"a\".\"b.c\"";
+  ExecBoth(
+      "CREATE SCHEMA \"a.b\"; CREATE TABLE \"a.b\".\"c\" (id int PRIMARY KEY);"
+      "CREATE SCHEMA \"a\"; CREATE TABLE \"a\".\"b.c\" (id int PRIMARY KEY)");
+  blue().Exec("CREATE PUBLICATION pgteal FOR TABLE t, " + tables);
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  for (const std::string table : {"\"a.b\".\"c\"", "\"a\".\"b.c\""}) {
+    blue().Exec("ALTER PUBLICATION pgteal DROP TABLE " + tables);
+    blue().Exec("INSERT INTO " + table + " VALUES (1)");
+    blue().Exec("ALTER PUBLICATION pgteal ADD TABLE " + tables);
+    EXPECT_EQ(Ask().Outcomes("H9"), "FAIL") << table;
+    blue().Exec("TRUNCATE " + table);
+    ASSERT_NO_FATAL_FAILURE(StreamOnce());
+    ExpectComplete();
+  }
 }
 
 }  // namespace
