@@ -242,7 +242,7 @@ class Planner {
     }
     const auto dropped_schemas = Without(own_->schemas, wanted.schemas);
     const auto added_schemas = Without(wanted.schemas, own_->schemas);
-    if (!dropped.empty()) Do(alter + "DROP TABLE " + List(dropped));
+    if (!dropped.empty()) Do(alter + "DROP TABLE " + OnlyList(dropped));
     if (!dropped_schemas.empty()) Do(alter + "DROP TABLES IN SCHEMA " + List(dropped_schemas));
     if (own_->Options() != wanted.Options()) Do(alter + "SET (" + wanted.Options() + ")");
     if (!added.empty()) Do(alter + "ADD TABLE " + OnlyList(added));

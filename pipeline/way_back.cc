@@ -23,6 +23,15 @@ void MakePublication(pg::Connection& from, pg::Connection& to, const std::string
   if (plan.statements.empty()) return;
   to.Exec("BEGIN");
   for (const auto& sql : plan.statements) to.Exec(sql);
+  // What it lacks now would be lost by a rollback.
+  const auto rest = PlanBackPublication(from, to, name).statements;
+  if (!rest.empty()) {
+    to.Exec("ROLLBACK");
+    throw pg::Refused(fmt::format("publication {} on the side that is to be opened did not become "
+                                  "like the other side's: {} is still to be done",
+                                  name, fmt::join(rest, "; ")),
+                      "Make it so by hand, or use --no-way-back.");
+  }
   to.Exec("COMMIT");
 }
 

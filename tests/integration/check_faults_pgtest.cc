@@ -359,6 +359,11 @@ TEST_F(CheckRunning, APublicationThatIsNotWholeIsFound) {
        {"D20", "", "", "FAIL", {"public.u is not in the pub"}},
        {"D20", "", "", "FAIL", {"ALTER PUBLICATION \"pgteal\" ADD TABLE ONLY public.u;"}},
        {"D18", "", "", "FAIL", {"public.t has a row filter and a column list"}},
+       {"D18",
+        "",
+        "",
+        "FAIL",
+        {"pgteal DROP TABLE ONLY public.t; ALTER PUBLICATION pgteal ADD TABLE ONLY public.t;"}},
        {"D5", "", "", "INFO", {"publish_via_partition_root"}},
        {"H3", "", "", "FAIL", {"nobody reads slot pgteal"}}});
 }

@@ -97,6 +97,18 @@ TEST_F(WayBack, APublicationThatGreenHasAlreadySendsWhatBluesSends) {
   EXPECT_TRUE(db_.Equal());
 }
 
+// DROP TABLE takes a table's heirs with it as ADD TABLE does, unless it says ONLY.
+TEST_F(WayBack, AParentThatIsTakenOutLeavesItsHeirsIn) {
+  db_.ExecBoth(
+      "CREATE TABLE parent (id int PRIMARY KEY);"
+      "CREATE TABLE child (PRIMARY KEY (id)) INHERITS (parent)");
+  db_.green().Exec("CREATE PUBLICATION pgteal FOR TABLE ONLY parent, child");
+  run_ = db_.Pgteal(
+      {"run", "--copy", "none", "--include-table", "ledger", "--include-table", "child"});
+  ASSERT_TRUE(run_->WaitForLog("streaming slot=")) << run_->Log();
+  ASSERT_NO_FATAL_FAILURE(ExpectNothingLostOnTheWayBack("child"));
+}
+
 TEST_F(WayBack, APublicationOfSomeTablesBecomesOneOfAllAndTheOtherWayRound) {
   db_.ExecBoth("CREATE TABLE other (id int PRIMARY KEY)");
   db_.green().Exec("CREATE PUBLICATION pgteal FOR TABLE ledger");

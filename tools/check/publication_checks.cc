@@ -36,8 +36,8 @@ SELECT format('publication %I leaves out %s', pubname, concat_ws(', ',
 SELECT format('%s has a %s', r.prrelid::regclass, concat_ws(' and a ',
               CASE WHEN to_jsonb(r)->>'prqual' IS NOT NULL THEN 'row filter' END,
               CASE WHEN to_jsonb(r)->>'prattrs' IS NOT NULL THEN 'column list' END)),
-       format('ALTER PUBLICATION %I DROP TABLE %s; ALTER PUBLICATION %I ADD TABLE %s;', p.pubname,
-              r.prrelid::regclass, p.pubname, r.prrelid::regclass)
+       format('ALTER PUBLICATION %1$I DROP TABLE ONLY %2$s; ALTER PUBLICATION %1$I ADD TABLE ONLY'
+              ' %2$s;', p.pubname, r.prrelid::regclass)
   FROM pg_publication_rel AS r JOIN pg_publication AS p ON p.oid = r.prpubid
  WHERE p.pubname = @name@ AND (to_jsonb(r)->>'prqual' IS NOT NULL
                                OR to_jsonb(r)->>'prattrs' IS NOT NULL) ORDER BY 1)"},
