@@ -150,7 +150,7 @@ class Judge {
       Add(table, behind.contains(oid) || parents_.contains(oid), &found.after);
     }
     std::set<std::string> names;
-    for (const auto& oid : behind) names.insert(NameOf(now_.tables.at(NamedFor(oid)).key));
+    for (const auto& oid : behind) names.insert(ReloadName(now_.tables.at(NamedFor(oid)).key));
     found.behind.assign(names.begin(), names.end());
     return found;
   }

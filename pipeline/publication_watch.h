@@ -36,8 +36,8 @@ void RecordBehind(pg::Connection& green, const std::string& deployment,
 // pgteal, it takes everything to be complete. False while a table is behind.
 bool RecordPublished(pg::Connection& blue, pg::Connection& green, const std::string& deployment);
 
-// The tables that are not complete, as --reload-table takes them: schema.table, not quoted. Reads
-// only.
+// The tables that are not complete, as --reload-table takes them: schema.table, without quotes but
+// around a schema that has a dot in its name. Reads only.
 std::vector<std::string> TablesBehind(pg::Connection& blue, pg::Connection& green,
                                       const std::string& deployment);
 

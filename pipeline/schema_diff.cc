@@ -210,10 +210,10 @@ std::string SchemaDifference::Describe(const applier::SideNames& names) const {
       if (kind == kPublishedTable) return object + " is not in the publication";
       if (kind == kCompleteTable) {
         return fmt::format(
-            "{} was not in the publication for a while, and what was written to it then is missing,"
-            " or a reload of it was interrupted: stop `pgteal run` and start it with --reload-table"
-            " {}",
-            object, object);
+            "{} was not published for a while, or may not have been, and what was written to it then"
+            " is missing on {}, or a reload of it was interrupted: stop `pgteal run` and start it"
+            " with --reload-table {}",
+            object, names.green, object);
       }
       if (kind == kCopiedTable) {
         return fmt::format(

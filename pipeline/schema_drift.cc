@@ -25,8 +25,8 @@ std::vector<SchemaDifference> FindBehind(pg::Connection& blue, pg::Connection& g
                                          const std::string& deployment) {
   std::map<std::string, const char*> kinds;
   for (const auto& table : TablesBehind(blue, green, deployment)) kinds[table] = kCompleteTable;
-  for (const auto& [schema, name] : UnfinishedReloads(blue, green, deployment)) {
-    kinds[schema + "." + name] = kCopiedTable;
+  for (const auto& table : UnfinishedReloads(blue, green, deployment)) {
+    kinds[ReloadName(table)] = kCopiedTable;
   }
   std::vector<SchemaDifference> behind;
   for (const auto& [table, kind] : kinds) {

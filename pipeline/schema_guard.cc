@@ -43,11 +43,12 @@ std::string Tokens(pg::Connection& blue, pg::Connection& green) {
 // Whoever started a plain run after it may not know what was left.
 bool WarnOfUnfinished(pg::Connection& blue, pg::Connection& green, const std::string& deployment) {
   const auto unfinished = UnfinishedReloads(blue, green, deployment);
-  for (const auto& [schema, name] : unfinished) {
+  for (const auto& table : unfinished) {
+    const std::string name = ReloadName(table);
     spdlog::warn(
-        "a reload of {}.{} was interrupted and has left it without all its rows; next step: stop "
-        "this run and start it with --reload-table {}.{}",
-        schema, name, schema, name);
+        "a reload of {} was interrupted and has left it without all its rows; next step: stop this "
+        "run and start it with --reload-table {}",
+        name, name);
   }
   return !unfinished.empty();
 }

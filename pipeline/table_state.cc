@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include "applier/schema.h"
+#include "pg/quote.h"
 
 namespace pgteal::pipeline {
 namespace {
@@ -21,6 +22,11 @@ std::set<TableKey> ReadUnfinished(pg::Connection& green, const std::string& name
 }
 
 }  // namespace
+
+std::string ReloadName(const TableKey& key) {
+  const bool is_plain = key.first.find_first_of(".\"") == std::string::npos;
+  return (is_plain ? key.first : pg::QuoteIdentifier(key.first)) + "." + key.second;
+}
 
 std::map<TableKey, TableState> ReadTableStates(pg::Connection& green, const std::string& name) {
   std::map<TableKey, TableState> states;

@@ -22,6 +22,8 @@ struct TableState {
   std::optional<pg::Lsn> ready_lsn;
 };
 using TableKey = std::pair<std::string, std::string>;  // schema, name
+// As --reload-table takes it: without quotes, but around a schema that has a dot in its name.
+std::string ReloadName(const TableKey& key);
 std::map<TableKey, TableState> ReadTableStates(pg::Connection& green, const std::string& name);
 
 inline bool IsCopied(const TableState& state) {

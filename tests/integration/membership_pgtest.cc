@@ -136,6 +136,8 @@ TEST_F(Membership, AnUnloggedTableThatBecomesLoggedHasToBeReloaded) {
   blue().Exec("INSERT INTO u VALUES (1), (2)");
   ASSERT_NO_FATAL_FAILURE(StreamOnce());
   ExpectComplete();
+  EXPECT_THAT(RunCheck(db_, {"--phase", "switchover", "--only", "D4"}).Findings("D4"),
+              HasSubstr("ALTER TABLE public.u SET LOGGED; -- then run --reload-table public.u"));
   ExecEverywhere("ALTER TABLE u SET LOGGED");
   ASSERT_NO_FATAL_FAILURE(ExpectBehind("u"));
   ASSERT_NO_FATAL_FAILURE(StreamOnce());
@@ -238,6 +240,19 @@ TEST_F(Membership, TablesWhoseNamesAreTheSameWithoutQuotesAreTwo) {
     ASSERT_NO_FATAL_FAILURE(StreamOnce());
     ExpectComplete();
   }
+}
+
+TEST_F(Membership, ASchemaWithADotInItsNameIsWrittenInQuotes) {
+  const std::string table = "\"a.\"\"b\".c";
+  ExecBoth("CREATE SCHEMA \"a.\"\"b\"; CREATE TABLE " + table + " (id int PRIMARY KEY)");
+  blue().Exec("CREATE PUBLICATION pgteal FOR TABLE t");
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  blue().Exec("INSERT INTO " + table + " VALUES (1); ALTER PUBLICATION pgteal ADD TABLE " + table);
+  EXPECT_THAT(Ask().Findings("H9"), HasSubstr("--reload-table " + table));
+  const auto reload =
+      db_.Pgteal({"run", "--copy", "data", "--reload-table", table, "--until-caught-up"});
+  ASSERT_EQ(reload->WaitExit(std::chrono::seconds(60)), 0) << reload->Log();
+  ExpectComplete();
 }
 
 }  // namespace

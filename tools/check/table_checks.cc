@@ -80,7 +80,9 @@ SELECT format('%s (about %s rows)', t.name, t.reltuples::bigint), NULL,
      .sql = R"(
 SELECT CASE r.relkind WHEN 'f' THEN 'foreign table ' || r.name || ': its rows live elsewhere'
        ELSE 'unlogged table ' || r.name || ': created empty on green' END,
-       CASE r.relkind WHEN 'r' THEN format('ALTER TABLE %s SET LOGGED;', r.name) END
+       CASE r.relkind WHEN 'r' THEN format('ALTER TABLE %s SET LOGGED;', r.name)
+         || CASE WHEN @before@ THEN '' ELSE format(' -- then run --reload-table %s.%s, which brings'
+              ' the rows that it has', r.nspname, r.relname) END END
   FROM relations AS r WHERE r.relkind = 'f' OR (r.relkind = 'r' AND r.relpersistence = 'u')
  ORDER BY 1)"},
     {.id = "D6",

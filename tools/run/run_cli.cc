@@ -133,11 +133,28 @@ void AddLoadFlags(CLI::App* verb, RunFlags* flags) {
 }
 
 // The part before the first dot is the schema; public without one.
+// "a.b".c: a schema with a dot in its name stands in quotes.
+std::optional<pipeline::TableKey> ParseQuoted(const std::string& name) {
+  if (!name.starts_with('"')) return std::nullopt;
+  std::string schema;
+  for (size_t i = 1; i < name.size(); ++i) {
+    if (name[i] == '"' && name.compare(i, 2, "\"\"") != 0) {
+      if (name.compare(i, 2, "\".") != 0) break;
+      return pipeline::TableKey{schema, name.substr(i + 2)};
+    }
+    if (name[i] == '"') ++i;
+    schema += name[i];
+  }
+  return std::nullopt;
+}
+
 std::set<pipeline::TableKey> ParseTables(const std::vector<std::string>& names) {
   std::set<pipeline::TableKey> tables;
   for (const auto& name : names) {
     const size_t dot = name.find('.');
-    if (dot == std::string::npos) {
+    if (const auto quoted = ParseQuoted(name)) {
+      tables.insert(*quoted);
+    } else if (dot == std::string::npos) {
       tables.emplace("public", name);
     } else {
       tables.emplace(name.substr(0, dot), name.substr(dot + 1));
