@@ -1,6 +1,7 @@
 #include "pipeline/fence.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include "pg/error.h"
 #include "pg/quote.h"
@@ -12,9 +13,24 @@ namespace {
 // Between two looks at sessions that were told to end. The server's own wait looks every 100 ms.
 constexpr std::chrono::milliseconds kEndLook{2};
 
-// $1: roles to leave alone. A superuser may close everybody; CREATEROLE nobody above itself, and
-// since version 16 only roles it administers. The second column is the SQL that is missing: NULL if
-// nothing is, empty if only a superuser could.
+// Of two transactions that change one role the second waits and then fails.
+constexpr const char* kInternalError = "XX000";
+constexpr int kRoleAttempts = 10;
+
+// Roles that a fence of a database keeps out of it. A read-only default of a role in a database is
+// in a catalog that all databases of the server see, takes no more rights than closing the role,
+// and goes when the role or the database does. Nobody but us spells `on` like that.
+constexpr const char* kKeptOut = "oN";
+constexpr const char* kMarksSql = R"(
+WITH marks AS (
+  SELECT s.setrole AS role, d.datname AS database
+    FROM pg_db_role_setting AS s JOIN pg_database AS d ON d.oid = s.setdatabase
+   WHERE 'default_transaction_read_only=oN' = ANY (s.setconfig)))";
+
+// $1: roles to leave alone. What has been closed by now for the sake of another database counts as
+// well. A superuser may close everybody; CREATEROLE nobody above itself, and since version 16 only
+// roles it administers. The second column is the SQL that is missing: NULL if nothing is, empty if
+// only a superuser could.
 constexpr const char* kRolesSql = R"(
 SELECT r.rolname, CASE WHEN me.rolsuper THEN NULL
        WHEN r.rolsuper OR (v.old AND r.rolreplication) THEN ''
@@ -27,39 +43,63 @@ SELECT r.rolname, CASE WHEN me.rolsuper THEN NULL
               THEN format('GRANT pg_signal_backend TO %I;', me.rolname) END), '') END
   FROM pg_roles AS r, pg_roles AS me,
        (SELECT current_setting('server_version_num')::int < 160000) AS v(old)
- WHERE me.rolname = current_user AND r.rolcanlogin
+ WHERE me.rolname = current_user
+   AND (r.rolcanlogin OR EXISTS (SELECT FROM marks WHERE role = r.oid))
    AND r.rolname NOT IN (current_user, session_user) AND r.rolname <> ALL ($1::name[])
    AND has_database_privilege(r.oid, current_database(), 'CONNECT')
  ORDER BY 1)";
 
-// Every place where default_transaction_read_only is set for this database: for itself, for a role,
-// for a role in it. $1 as above, $2 the deployment. What another deployment's fence has set tells
-// nothing of what was there before: that one knows.
-constexpr const char* kDefaultsSql = R"(
-SELECT d.kind, d.role, CASE WHEN f.deployment IS NULL THEN d.value ELSE f.former END
-  FROM (SELECT CASE WHEN s.setrole = 0 THEN 'database' WHEN s.setdatabase = 0 THEN 'role'
-                    ELSE 'role in database' END AS kind, coalesce(r.rolname, '') AS role,
-               split_part(c.setting, '=', 2) AS value
-          FROM pg_db_role_setting AS s CROSS JOIN unnest(s.setconfig) AS c(setting)
-          LEFT JOIN pg_roles AS r ON r.oid = s.setrole
-         WHERE starts_with(c.setting, 'default_transaction_read_only=')
-           AND (s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
-                OR (s.setdatabase = 0 AND s.setrole <> 0))
-           AND (s.setrole = 0 OR (r.rolname NOT IN (current_user, session_user)
-                                  AND r.rolname <> ALL ($1::name[])))) AS d
-  LEFT JOIN LATERAL (SELECT deployment, former FROM pgteal.fence
-                      WHERE deployment <> $2 AND kind = d.kind AND role = d.role
-                        AND d.value = 'on' LIMIT 1) AS f ON true)";
+// What is to be closed: the database, the roles that could get in, and those that could not but
+// have a default of their own, here or everywhere. With what each is in this database now, and
+// whether its login is to be closed, too. $1 as above, $2 the deployment. Roles that another
+// deployment's fence has closed here were able to get in. What such a fence has set tells nothing
+// of what was there before: it knows. A mark that no fence knows is left over.
+constexpr const char* kClosingSql = R"(
+, settings AS (
+  SELECT s.setrole AS role, s.setdatabase <> 0 AS is_here, split_part(c.setting, '=', 2) AS value
+    FROM pg_db_role_setting AS s CROSS JOIN unnest(s.setconfig) AS c(setting)
+   WHERE starts_with(c.setting, 'default_transaction_read_only=') AND s.setdatabase IN
+         (0, (SELECT oid FROM pg_database WHERE datname = current_database()))),
+others AS (SELECT * FROM pgteal.fence WHERE deployment <> $2),
+roles AS (
+  SELECT r.oid, r.rolname,
+         (has_database_privilege(r.oid, current_database(), 'CONNECT')
+          AND (r.rolcanlogin OR EXISTS (SELECT FROM marks WHERE role = r.oid)))
+         OR (NOT r.rolcanlogin
+             AND EXISTS (SELECT FROM others WHERE kind = 'login' AND role = r.rolname)) AS gets_in
+    FROM pg_roles AS r
+   WHERE r.rolname NOT IN (current_user, session_user) AND r.rolname <> ALL ($1::name[])),
+subjects AS (
+  SELECT 'database' AS kind, '' AS role, false AS gets_in,
+         (SELECT value FROM settings WHERE role = 0 AND is_here) AS value
+  UNION ALL
+  SELECT 'role in database', r.rolname, r.gets_in,
+         (SELECT value FROM settings WHERE role = r.oid AND is_here)
+    FROM roles AS r WHERE r.gets_in OR EXISTS (SELECT FROM settings WHERE role = r.oid))
+SELECT s.kind, s.role, CASE WHEN f.deployment IS NOT NULL THEN f.former
+                            WHEN s.value <> 'oN' THEN s.value END, s.gets_in
+  FROM subjects AS s
+  LEFT JOIN LATERAL (SELECT deployment, former FROM others WHERE kind = s.kind AND role = s.role
+                        AND s.value IN ('on', 'oN') LIMIT 1) AS f ON true
+ ORDER BY 1, 2)";
 
-// Roles that another deployment's fence has closed already. Parameters as above.
-constexpr const char* kClosedRolesSql = R"(
-SELECT DISTINCT f.role FROM pgteal.fence AS f JOIN pg_roles AS r ON r.rolname = f.role
- WHERE f.deployment <> $2 AND f.kind = 'login' AND NOT r.rolcanlogin
-   AND f.role <> ALL ($1::name[]))";
+// Marks of other databases on roles that can log in all the same: somebody has let them in by hand.
+// $1 as above.
+constexpr const char* kVoidMarksSql = R"(
+SELECT string_agg(format('ALTER ROLE %I IN DATABASE %I SET default_transaction_read_only = on',
+                         r.rolname, m.database), ';' ORDER BY r.rolname)
+  FROM marks AS m JOIN pg_roles AS r ON r.oid = m.role
+ WHERE m.database <> current_database() AND r.rolcanlogin
+   AND r.rolname NOT IN (current_user, session_user) AND r.rolname <> ALL ($1::name[])
+   AND has_database_privilege(r.oid, current_database(), 'CONNECT'))";
 
-// What fences of this database have changed, once each; {} says which, with $1 the deployment.
+// What fences of this database have changed, once each, and the other databases for whose sake a
+// role stays closed; {} says which, with $1 the deployment.
 constexpr const char* kFencedSql = R"(
-SELECT DISTINCT ON (f.kind, f.role) f.kind, f.role, f.former
+SELECT DISTINCT ON (f.kind, f.role) f.kind, f.role, f.former,
+       CASE WHEN f.kind = 'login' AND NOT r.rolcanlogin THEN (
+         SELECT string_agg(quote_ident(database), ' and database ' ORDER BY database)
+           FROM marks WHERE role = r.oid AND database <> current_database()) END
   FROM pgteal.fence AS f LEFT JOIN pg_roles AS r ON r.rolname = f.role
  WHERE (f.role = '' OR r.rolname IS NOT NULL) AND {}
  ORDER BY f.kind, f.role, f.deployment <> $1)";
@@ -67,6 +107,19 @@ constexpr const char* kOursAlone =
     "f.deployment = $1 AND NOT EXISTS (SELECT FROM pgteal.fence AS other WHERE"
     " other.deployment <> $1 AND other.kind = f.kind AND other.role = f.role)";
 constexpr const char* kAnyones = "$1::text IS NOT NULL";
+
+// Changes nothing, but nobody else can change these roles before we commit: what is read afterwards
+// of other databases' fences holds.
+constexpr const char* kHoldRolesSql =
+    "SELECT string_agg(DISTINCT format('ALTER ROLE %I', r.rolname), ';')"
+    " FROM pgteal.fence AS f JOIN pg_roles AS r ON r.rolname = f.role WHERE f.kind = 'login'";
+
+constexpr const char* kKeptOutSql = R"(
+SELECT r.rolname, string_agg(quote_ident(m.database), ' and database ' ORDER BY m.database)
+  FROM marks AS m JOIN pg_roles AS r ON r.oid = m.role
+ WHERE NOT r.rolcanlogin AND m.database <> current_database()
+   AND has_database_privilege(r.oid, current_database(), 'CONNECT')
+ GROUP BY 1 ORDER BY 1)";
 
 // $1 the deployment.
 constexpr const char* kClosedByAttemptSql =
@@ -108,6 +161,23 @@ std::string AlterSubject(const std::string& kind, const std::string& role,
   return kind == "role in database" ? subject + " IN DATABASE " + database : subject;
 }
 
+// Roles are the same rows for all databases of a server: who has waited for another one's
+// transaction looks again at what that one has done.
+template <typename Body>
+void ChangeRoles(pg::Connection& side, Body body) {
+  side.Exec("SAVEPOINT roles");
+  for (int attempt = 1;; ++attempt) {
+    try {
+      body();
+      side.Exec("RELEASE SAVEPOINT roles");
+      return;
+    } catch (const pg::ServerError& error) {
+      if (error.sqlstate() != kInternalError || attempt == kRoleAttempts) throw;
+      side.Exec("ROLLBACK TO SAVEPOINT roles");
+    }
+  }
+}
+
 // Collects statements that are then sent in one go.
 class Script {
  public:
@@ -130,29 +200,75 @@ class Script {
   std::string sql_;
 };
 
+struct Opening {
+  std::string sql;
+  std::vector<RoleKeptOut> kept_out;
+};
+
 // The statements that undo what is to be found by `which`, a condition for kFencedSql.
-std::string PuttingBack(pg::Connection& side, const std::string& deployment, const char* which) {
+Opening PuttingBack(pg::Connection& side, const std::string& deployment, const char* which) {
   const std::string database = Database(side);
-  const auto rows = side.Exec(fmt::format(kFencedSql, which), {deployment});
+  const auto rows = side.Exec(kMarksSql + fmt::format(kFencedSql, which), {deployment});
   Script script(deployment);
+  Opening opening;
   for (int i = 0; i < rows.rows(); ++i) {
     const std::string kind = rows.String(i, 0);
-    if (kind == "login") {
+    if (kind == "login" && rows.IsNull(i, 3)) {
       script.Add(fmt::format("ALTER ROLE {} LOGIN", pg::QuoteIdentifier(rows.Text(i, 1))));
-      continue;
+    } else if (kind == "login") {
+      opening.kept_out.push_back({.name = rows.String(i, 1), .databases = rows.String(i, 3)});
+    } else {
+      const auto former = rows.Optional(i, 2);
+      script.Add(AlterSubject(kind, rows.String(i, 1), database) +
+                 (former ? " SET default_transaction_read_only = " + pg::QuoteLiteral(*former)
+                         : " RESET default_transaction_read_only"));
     }
-    const auto former = rows.Optional(i, 2);
-    script.Add(AlterSubject(kind, rows.String(i, 1), database) +
-               (former ? " SET default_transaction_read_only = " + pg::QuoteLiteral(*former)
-                       : " RESET default_transaction_read_only"));
   }
-  return script.sql();
+  opening.sql = script.sql();
+  return opening;
+}
+
+void PutBack(pg::Connection& side, const std::string& deployment, const char* which,
+             const std::string& forget) {
+  Opening opening;
+  ChangeRoles(side, [&] {
+    const auto hold = side.Exec(kHoldRolesSql);
+    if (!hold.IsNull(0, 0)) side.Exec(hold.String(0, 0));
+    opening = PuttingBack(side, deployment, which);
+    side.Exec(opening.sql + forget);
+  });
+  for (const auto& role : opening.kept_out) {
+    spdlog::warn("on {} {}", side.description(), Describe(role));
+  }
+}
+
+// In one go: a fence that falls keeps everybody out from here on.
+void Close(pg::Connection& side, const FenceOptions& options) {
+  const std::string database = Database(side);
+  const std::string leave = NameArray(options.leave_roles);
+  const auto subjects =
+      side.Exec(std::string(kMarksSql) + kClosingSql, {leave, options.deployment});
+  const auto void_marks = side.Exec(std::string(kMarksSql) + kVoidMarksSql, {leave});
+  Script script(options.deployment);
+  if (!void_marks.IsNull(0, 0)) script.Add(void_marks.String(0, 0));
+  for (int i = 0; i < subjects.rows(); ++i) {
+    const std::string kind = subjects.String(i, 0);
+    const std::string role = subjects.String(i, 1);
+    const bool gets_in = subjects.Bool(i, 3);
+    script.Remember(kind, role, subjects.Optional(i, 2));
+    script.Add(fmt::format("{} SET default_transaction_read_only = '{}'",
+                           AlterSubject(kind, role, database), gets_in ? kKeptOut : "on"));
+    if (!gets_in) continue;
+    script.Remember("login", role, std::nullopt);
+    script.Add(fmt::format("ALTER ROLE {} NOLOGIN", pg::QuoteIdentifier(role)));
+  }
+  side.Exec(script.sql());
 }
 
 }  // namespace
 
 std::vector<RoleBeyondReach> RolesBeyondReach(pg::Connection& side, const FenceOptions& options) {
-  const auto rows = side.Exec(kRolesSql, {NameArray(options.leave_roles)});
+  const auto rows = side.Exec(std::string(kMarksSql) + kRolesSql, {NameArray(options.leave_roles)});
   std::vector<RoleBeyondReach> roles;
   for (int i = 0; i < rows.rows(); ++i) {
     if (!rows.IsNull(i, 1)) roles.push_back({.name = rows.String(i, 0), .fix = rows.String(i, 1)});
@@ -164,44 +280,39 @@ void LockFences(pg::Connection& side) {
   side.Exec("LOCK TABLE pgteal.fence IN SHARE ROW EXCLUSIVE MODE");
 }
 
+std::vector<RoleKeptOut> RolesKeptOut(pg::Connection& side) {
+  const auto rows = side.Exec(std::string(kMarksSql) + kKeptOutSql);
+  std::vector<RoleKeptOut> roles;
+  for (int i = 0; i < rows.rows(); ++i) {
+    roles.push_back({.name = rows.String(i, 0), .databases = rows.String(i, 1)});
+  }
+  return roles;
+}
+
+std::string Describe(const RoleKeptOut& role) {
+  return fmt::format("role {} stays without LOGIN: it is kept out of database {}", role.name,
+                     role.databases);
+}
+
 void CloseDatabase(pg::Connection& side, const FenceOptions& options) {
   LockFences(side);
-  const std::string database = Database(side);
-  const std::string leave = NameArray(options.leave_roles);
-  const auto roles = side.Exec(kRolesSql, {leave});
-  const auto closed = side.Exec(kClosedRolesSql, {leave, options.deployment});
-  const auto defaults = side.Exec(kDefaultsSql, {leave, options.deployment});
-  Script script(options.deployment);
-  bool has_default = false;
-  for (int i = 0; i < defaults.rows(); ++i) {
-    const std::string kind = defaults.String(i, 0);
-    has_default |= kind == "database";
-    script.Remember(kind, defaults.String(i, 1), defaults.Optional(i, 2));
-    script.Add(AlterSubject(kind, defaults.String(i, 1), database) +
-               " SET default_transaction_read_only = on");
-  }
-  if (!has_default) {
-    script.Remember("database", "", std::nullopt);
-    script.Add(AlterSubject("database", "", database) + " SET default_transaction_read_only = on");
-  }
-  for (int i = 0; i < roles.rows(); ++i) {
-    script.Remember("login", roles.String(i, 0), std::nullopt);
-    script.Add(fmt::format("ALTER ROLE {} NOLOGIN", pg::QuoteIdentifier(roles.Text(i, 0))));
-  }
-  for (int i = 0; i < closed.rows(); ++i) {
-    script.Remember("login", closed.String(i, 0), std::nullopt);
-  }
-  side.Exec(script.sql());
+  ChangeRoles(side, [&] { Close(side, options); });
 }
 
 std::string OpeningScript(pg::Connection& side, const std::string& deployment) {
-  return PuttingBack(side, deployment, kOursAlone);
+  const auto opening = PuttingBack(side, deployment, kOursAlone);
+  std::string sql = opening.sql;
+  for (const auto& role : opening.kept_out) {
+    sql += fmt::format("ALTER ROLE {} LOGIN /* kept out of database {}, too */;",
+                       pg::QuoteIdentifier(role.name), role.databases);
+  }
+  return sql;
 }
 
 void OpenDatabase(pg::Connection& side, const std::string& deployment) {
   LockFences(side);
-  side.Exec(OpeningScript(side, deployment) +
-            "DELETE FROM pgteal.fence WHERE deployment = " + pg::QuoteLiteral(deployment));
+  PutBack(side, deployment, kOursAlone,
+          "DELETE FROM pgteal.fence WHERE deployment = " + pg::QuoteLiteral(deployment));
 }
 
 void OpenForAll(pg::Connection& side, const std::string& deployment) {
@@ -213,7 +324,7 @@ void OpenForAll(pg::Connection& side, const std::string& deployment) {
                       "Wait until it is through; `pgteal status` of that deployment undoes what a "
                       "dead tool left.");
   }
-  side.Exec(PuttingBack(side, deployment, kAnyones) + "DELETE FROM pgteal.fence");
+  PutBack(side, deployment, kAnyones, "DELETE FROM pgteal.fence");
 }
 
 bool IsClosed(pg::Connection& side, const std::string& deployment) {

@@ -15,7 +15,9 @@ namespace pgteal::pipeline {
 //
 // NOLOGIN for every role that may connect is what holds: a default of read-only alone can be
 // overridden by any session. Roles belong to the whole server, so the closed ones cannot log into
-// its other databases either.
+// its other databases either. A role that fences of several databases keep out gets its LOGIN back
+// with the last of them: each leaves a mark that all of them see, a default of the role in the
+// closed database.
 struct FenceOptions {
   std::string deployment;
   std::vector<std::string> leave_roles;  // they keep their login and their sessions
@@ -29,6 +31,19 @@ struct RoleBeyondReach {
 };
 std::vector<RoleBeyondReach> RolesBeyondReach(pg::Connection& side, const FenceOptions& options);
 
+// A role that could connect to this database and that a fence of another database of the server
+// keeps from logging in. It stays so when this one is opened.
+struct RoleKeptOut {
+  std::string name;
+  std::string databases;  // one, or "a and database b"
+};
+// On pg_roles AS r: whether the role may log in, or may once no fence keeps it out any more.
+inline constexpr const char* kLogsInSql =
+    "(r.rolcanlogin OR EXISTS (SELECT FROM pg_db_role_setting WHERE setrole = r.oid"
+    " AND 'default_transaction_read_only=oN' = ANY (setconfig)))";
+std::vector<RoleKeptOut> RolesKeptOut(pg::Connection& side);
+std::string Describe(const RoleKeptOut& role);
+
 // All of these inside a transaction of the caller. Several deployments may have a fence on one
 // database; each remembers what was there before the first.
 //
@@ -36,13 +51,14 @@ std::vector<RoleBeyondReach> RolesBeyondReach(pg::Connection& side, const FenceO
 void LockFences(pg::Connection& side);
 // Idempotent: what is closed already is left alone.
 void CloseDatabase(pg::Connection& side, const FenceOptions& options);
-// Undoes CloseDatabase(), but for what another deployment's fence needs; nothing when it was never
-// closed.
+// Undoes CloseDatabase(), but for what another deployment's or database's fence needs; nothing when
+// it was never closed. Warns of roles that stay without LOGIN.
 void OpenDatabase(pg::Connection& side, const std::string& deployment);
 // For a side that is to take the deployment's writes: no fence is left, whosever it was. Throws
 // Refused when another deployment's attempt at a turn has closed it and is not through.
 void OpenForAll(pg::Connection& side, const std::string& deployment);
-// The statements that OpenDatabase() would send.
+// The statements that OpenDatabase() would send, and the LOGIN of roles that it would leave
+// without.
 std::string OpeningScript(pg::Connection& side, const std::string& deployment);
 bool IsClosed(pg::Connection& side, const std::string& deployment);
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -123,6 +124,28 @@ class TurnTest : public testing::Test {
 class SwitchoverTest : public TurnTest {
  protected:
   void SetUp() override { ASSERT_NO_FATAL_FAILURE(StartRun()); }
+};
+
+// A switchover that waits between its fence and its drain, as long as the file `go` is not there;
+// then it goes on, or fails.
+class HeldTurn {
+ public:
+  HeldTurn(const DatabasePair& db, const std::string& name, bool goes_on)
+      : tool_(db.Pgteal({"switchover", "--name", name, "--skip-check", "F6", "--hook",
+                         "test \"$PGTEAL_PHASE\" != fence || { while ! test -e " + go() +
+                             "; do sleep 0.02; done; " + (goes_on ? "true" : "false") + "; }"})) {
+    EXPECT_TRUE(tool_->WaitForLog("step=fence")) << tool_->Log();
+  }
+  std::optional<int> End() {
+    std::ofstream(go()) << "";
+    return tool_->WaitExit();
+  }
+
+ private:
+  std::string go() const { return (folder_ / "go").string(); }
+
+  const TempFolder folder_{"pgteal-go"};
+  const std::unique_ptr<PgtealProcess> tool_;
 };
 
 }  // namespace pgteal::tests

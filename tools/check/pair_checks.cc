@@ -136,7 +136,9 @@ CheckAnswer CheckTwoDatabases(const CheckContext& context) {
     case pg::SameServer::kSameDatabase:
       return Found("blue and green are the same database");
     case pg::SameServer::kSameServer:
-      return Found("blue and green are databases of one server", "", Level::kInfo);
+      // Roles are the server's: those that blue's fence closes could not log into green either.
+      return Found("blue and green are databases of one server", "",
+                   context.options.phase == CheckPhase::kSwitchover ? Level::kFatal : Level::kWarn);
     case pg::SameServer::kNo:
       break;
   }
@@ -276,6 +278,21 @@ CheckAnswer CheckFence(const CheckContext& context) {
            {.deployment = context.options.name, .leave_roles = context.options.leave_roles})) {
     answer.findings.push_back(
         {.finding = {.object = "role " + role.name, .fix = role.fix}, .level = Level::kNone});
+  }
+  return answer;
+}
+
+CheckAnswer CheckKeptOut(const CheckContext& context) {
+  constexpr const char* kMayWriteSql =
+      "SELECT EXISTS (SELECT FROM tables WHERE"
+      " has_table_privilege($1, oid, 'INSERT, UPDATE, DELETE'))";
+  CheckAnswer answer;
+  for (const auto& role : pipeline::RolesKeptOut(*context.green)) {
+    const bool may_write =
+        context.green->Exec(std::string(pipeline::kUserObjects) + kMayWriteSql, {role.name})
+            .Bool(0, 0);
+    answer.findings.push_back({.finding = {.object = pipeline::Describe(role), .fix = ""},
+                               .level = may_write ? Level::kNone : Level::kWarn});
   }
   return answer;
 }

@@ -18,6 +18,8 @@ CheckAnswer CheckReplicaRole(const CheckContext& context);
 CheckAnswer CheckUnpublished(const CheckContext& context);
 // Roles that the fence could not close.
 CheckAnswer CheckFence(const CheckContext& context);
+// H17. Roles of green that another database keeps from logging in.
+CheckAnswer CheckKeptOut(const CheckContext& context);
 // Roles that write on blue and could not on green once it is open.
 CheckAnswer CheckReadOnlyRoles(const CheckContext& context);
 // H15. What blue's own triggers, rules and foreign keys would make of the rows that come back.

@@ -140,6 +140,15 @@ SELECT r.name, format('ANALYZE %s;', r.name) FROM relations AS r
      .levels = {kWarn, kWarn, kFatal},
      .title = "roles that write on blue can write on green once it is open",
      .code = CheckReadOnlyRoles},
+    {.id = "H17",
+     .side = kGreen,
+     .levels = {kNone, kWarn, kFatal},
+     .title = "no fence of another database of green's server keeps out roles that need green",
+     .advice = "Roles are the server's: they can log in again once the last database that keeps "
+               "them out is opened. Turn all of these deployments, one right after the other, with "
+               "--skip-check H17 for all but the last. A database that stays closed for good: drop "
+               "it, or ALTER ROLE … LOGIN, after which it can be written.",
+     .code = CheckKeptOut},
     {.id = "H14",
      .side = kGreen,
      .levels = {kNone, kWarn, kFatal},
