@@ -6,15 +6,17 @@
 #include "applier/schema.h"
 #include "pg/error.h"
 #include "pg/quote.h"
+#include "pipeline/fence.h"
 
 namespace pgteal::pipeline {
 namespace {
 
 constexpr const char* kNotAllowed = "42501";
 
-// The more particular of the settings counts. {} is the fence, which may not be there.
+// The more particular of the settings counts. {0} is what fences have changed, if there are any;
+// {1} who may log in.
 constexpr const char* kRolesSql = R"(
-WITH fence AS ({}),
+WITH fence AS ({0}),
  settings AS (
   SELECT s.setrole, s.setdatabase <> 0 AS is_local,
          CASE WHEN f.kind IS NULL THEN split_part(c.setting, '=', 2) ELSE f.former END AS value
@@ -31,13 +33,17 @@ WITH fence AS ({}),
          (SELECT value::boolean FROM settings WHERE setrole = r.oid AND NOT is_local) AS anywhere,
          (SELECT value::boolean FROM settings WHERE setrole = 0) AS of_all
     FROM pg_roles AS r
-   WHERE (r.rolcanlogin OR EXISTS (SELECT FROM fence WHERE kind = 'login' AND role = r.rolname))
+   WHERE ({1} OR EXISTS (SELECT FROM fence WHERE kind = 'login' AND role = r.rolname))
      AND r.rolname NOT IN (current_user, session_user)
      AND has_database_privilege(r.oid, current_database(), 'CONNECT'))
 SELECT rolname, format('ALTER ROLE %s RESET default_transaction_read_only;',
          CASE WHEN here THEN format('%I IN DATABASE %I', rolname, current_database())
               WHEN anywhere THEN quote_ident(rolname) ELSE 'ALL' END)
   FROM roles WHERE coalesce(here, anywhere, of_all) ORDER BY 1)";
+// Whosever they are: what one finds changed already it remembers as the one before did.
+constexpr const char* kFenceSql =
+    "SELECT DISTINCT ON (kind, role) kind, role, former FROM pgteal.fence"
+    " ORDER BY kind, role, deployment";
 constexpr const char* kNoFence =
     "SELECT NULL::text AS kind, NULL::text AS role, NULL::text AS former WHERE false";
 
@@ -140,12 +146,9 @@ void MakeWritable(pg::Connection& green, const std::string& deployment) {
   }
 }
 
-std::vector<ReadOnlyRole> FindReadOnlyRoles(pg::Connection& side, const std::string& deployment) {
-  const std::string fence =
-      applier::HasSchema(side) ? "SELECT kind, role, former FROM pgteal.fence WHERE deployment = " +
-                                     pg::QuoteLiteral(deployment)
-                               : kNoFence;
-  const auto rows = side.Exec(fmt::format(kRolesSql, fence));
+std::vector<ReadOnlyRole> FindReadOnlyRoles(pg::Connection& side) {
+  const char* fence = applier::HasSchema(side) ? kFenceSql : kNoFence;
+  const auto rows = side.Exec(fmt::format(kRolesSql, fence, kLogsInSql));
   std::vector<ReadOnlyRole> roles;
   for (int i = 0; i < rows.rows(); ++i) {
     roles.push_back({.role = rows.String(i, 0), .fix = rows.String(i, 1)});

@@ -24,12 +24,12 @@ void MakeWritable(pg::Connection& green, const std::string& deployment);
 
 // Roles that may log in and that could not write here by a default of their own (ALTER ROLE … SET
 // default_transaction_read_only, for this database or for all), or by one of all roles, once what
-// the deployment's fence changed has been put back. Not our own role.
+// fences of this database changed has been put back. Not our own role.
 struct ReadOnlyRole {
   std::string role;
   std::string fix;  // SQL for that side
 };
-std::vector<ReadOnlyRole> FindReadOnlyRoles(pg::Connection& side, const std::string& deployment);
+std::vector<ReadOnlyRole> FindReadOnlyRoles(pg::Connection& side);
 
 }  // namespace pgteal::pipeline
 

@@ -298,16 +298,16 @@ CheckAnswer CheckKeptOut(const CheckContext& context) {
 }
 
 CheckAnswer CheckReadOnlyRoles(const CheckContext& context) {
-  const auto& name = context.options.name;
   std::set<std::string> writers;
-  const auto logins = context.blue->Exec("SELECT rolname FROM pg_roles WHERE rolcanlogin");
+  const auto logins = context.blue->Exec(std::string("SELECT r.rolname FROM pg_roles AS r WHERE ") +
+                                         pipeline::kLogsInSql);
   for (int i = 0; i < logins.rows(); ++i) writers.insert(logins.String(i, 0));
   std::set<std::string> readers;
-  for (const auto& one : pipeline::FindReadOnlyRoles(*context.blue, name)) {
+  for (const auto& one : pipeline::FindReadOnlyRoles(*context.blue)) {
     readers.insert(one.role);
   }
   CheckAnswer answer;
-  for (const auto& one : pipeline::FindReadOnlyRoles(*context.green, name)) {
+  for (const auto& one : pipeline::FindReadOnlyRoles(*context.green)) {
     if (readers.contains(one.role)) continue;
     answer.findings.push_back({.finding = {.object = fmt::format("role {} is read-only by default",
                                                                  pg::QuoteIdentifier(one.role)),
