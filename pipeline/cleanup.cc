@@ -229,6 +229,7 @@ void CleanSchema(Side& side, const std::string& name, Removed* removed) {
                             "schema_baseline", "request"}) {
     connection.Exec(fmt::format("DELETE FROM pgteal.{} WHERE deployment = $1", table), {name});
   }
+  if (side.is_open) ForgetReadOnly(connection);
   connection.Exec("DELETE FROM pgteal.conflict WHERE slot = $1", {name});
   connection.Exec("DELETE FROM pgteal.progress WHERE slot = $1", {name});
   const auto rows = connection.Exec("DELETE FROM pgteal.deployment WHERE name = $1", {name});

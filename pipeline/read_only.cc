@@ -138,6 +138,10 @@ void GiveUpReadOnly(pg::Connection& green, const std::string& deployment) {
   }
 }
 
+void ForgetReadOnly(pg::Connection& green) {
+  green.Exec("UPDATE pgteal.event SET kind = 'was_read_only' WHERE kind = 'read_only'");
+}
+
 void MakeWritable(pg::Connection& green, const std::string& deployment) {
   UnsetReadOnly(green, deployment);
   const auto left = green.Exec(kDefaultSql);

@@ -18,6 +18,9 @@ void UnsetReadOnly(pg::Connection& green, const std::string& deployment);
 // For a deployment that ends while green follows by it: the same, unless another one that green
 // follows by needs it. Where green takes the writes of another one it is made writable instead.
 void GiveUpReadOnly(pg::Connection& green, const std::string& deployment);
+// For a deployment that ends where green takes its writes: what the others remember of the time
+// before does not count any more, so that none of them takes green's writers their right again.
+void ForgetReadOnly(pg::Connection& green);
 // When green takes over: new sessions write, even if its operator had made it read-only by hand
 // before we came.
 void MakeWritable(pg::Connection& green, const std::string& deployment);

@@ -160,5 +160,55 @@ TEST_F(OpenSideTest, ARollbackDoesNotOpenABlueThatASwitchoverHasJustClosed) {
   EXPECT_TRUE(IsBlueOpen());
 }
 
+// Production has been writing there, whatever green was before.
+TEST_F(OpenSideTest, GreenStaysOpenWhenTheOneThatWasSwitchedIsCleanedUpFirst) {
+  MakeReadOnlyByHand(db_.green());
+  ASSERT_NO_FATAL_FAILURE(StartBoth());
+  ASSERT_NO_FATAL_FAILURE(Do("switchover", "a"));
+  for (const auto* name : {"a", "b"}) {
+    ASSERT_NO_FATAL_FAILURE(CleanUp(name));
+    EXPECT_TRUE(Admits(db_.GreenInfo())) << name << " was cleaned up";
+  }
+  EXPECT_EQ(Default(db_.green()), "\\N");
+}
+
+TEST_F(OpenSideTest, GreenStaysOpenWhenOneOfTwoThatWereNotSwitchedIsCleanedUpAfterwards) {
+  db_.ExecBoth("CREATE TABLE c (id int PRIMARY KEY)");
+  ASSERT_NO_FATAL_FAILURE(StartBoth());
+  ASSERT_NO_FATAL_FAILURE(Start("c"));
+  ASSERT_NO_FATAL_FAILURE(Do("switchover", "a"));
+  for (const auto* name : {"a", "c", "b"}) {
+    ASSERT_NO_FATAL_FAILURE(CleanUp(name));
+    EXPECT_TRUE(Admits(db_.GreenInfo())) << name << " was cleaned up";
+  }
+}
+
+// What a's fence remembers of green is there again when b opens it.
+TEST_F(OpenSideTest, AReadOnlyRoleIsFoundThoughAnotherFenceHasClosedIt) {
+  const auto expect_refused = [this] {
+    EXPECT_EQ(Pgteal({"switchover", "--name", "b", "--skip-check", "F6"}), 3) << Log();
+    EXPECT_THAT(Log(), testing::HasSubstr("H13 "));
+  };
+  ASSERT_NO_FATAL_FAILURE(StartBoth());
+  db_.green().Exec("ALTER ROLE shop SET default_transaction_read_only = on");
+  ASSERT_NO_FATAL_FAILURE(Do("switchover", "a", {"--skip-check", "H13"}));
+  expect_refused();
+  ASSERT_NO_FATAL_FAILURE(Do("rollback", "a"));
+  expect_refused();
+  db_.green().Exec("ALTER ROLE shop RESET default_transaction_read_only");
+}
+
+TEST_F(OpenSideTest, ADefaultOfARoleThatAnotherFenceHoldsIsNotInTheWay) {
+  db_.ExecBoth("ALTER ROLE shop SET default_transaction_read_only = off");
+  const Rows before = Settings().back();
+  ASSERT_NO_FATAL_FAILURE(StartBoth());
+  ASSERT_NO_FATAL_FAILURE(Do("switchover", "a"));
+  ASSERT_NO_FATAL_FAILURE(Do("rollback", "a"));
+  ASSERT_NO_FATAL_FAILURE(Do("switchover", "b"));
+  EXPECT_TRUE(Admits(db_.GreenInfo()));
+  EXPECT_EQ(Settings().back(), before);
+  db_.ExecBoth("ALTER ROLE shop RESET default_transaction_read_only");
+}
+
 }  // namespace
 }  // namespace pgteal::tests
