@@ -42,13 +42,16 @@ constexpr std::array<std::pair<const char*, const char*>, 5> kRecords = {
      {"replica_identity", "deployment"}}};
 
 // Others than deployment `name` that this side is part of. One that streams from here may have
-// nothing on record here, but a slot and a publication of its name.
+// nothing on record here, but a slot and a publication of its name that we have made.
 Names Others(pg::Connection& side, const std::string& name) {
   Names names = DeploymentsOnRecord(side);
   const auto rows = side.Exec(
       "SELECT s.slot_name FROM pg_replication_slots AS s JOIN pg_publication AS p"
       " ON p.pubname = s.slot_name WHERE s.database = current_database()");
-  for (int i = 0; i < rows.rows(); ++i) names.insert(rows.String(i, 0));
+  for (int i = 0; i < rows.rows(); ++i) {
+    const std::string other = rows.String(i, 0);
+    if (IsOurPublication(side, other) || IsWayBackPublication(side, other)) names.insert(other);
+  }
   names.erase(name);
   return names;
 }

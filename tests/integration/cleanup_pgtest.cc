@@ -282,5 +282,20 @@ TEST_F(CleanupTest, LeavesNothingAfterThereAndBack) {
   ExecBoth("DROP ROLE open");
 }
 
+// Nothing tells that the two have to do with pgteal.
+TEST_F(CleanupTest, APublicationAndASlotOfOneNameThatAreAnothersKeepNothingOfOurs) {
+  ExecBoth("CREATE TABLE bare (v int)");
+  blue().Exec("CREATE PUBLICATION other");
+  blue().Exec("SELECT pg_create_logical_replication_slot('other', 'pgoutput')");
+  const std::string before = blue().Scalar(kCatalog);
+  ASSERT_EQ(db_.Pgteal({"run", "--copy", "none", "--set-replica-identity", "--until-caught-up",
+                        "--ddl-guard", "event-trigger"})
+                ->WaitExit(),
+            0);
+  const auto cleanup = db_.Pgteal({"cleanup"});
+  EXPECT_EQ(cleanup->WaitExit(), 0) << cleanup->Log();
+  EXPECT_EQ(blue().Scalar(kCatalog), before);
+}
+
 }  // namespace
 }  // namespace pgteal::tests
