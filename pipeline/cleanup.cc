@@ -259,8 +259,10 @@ void CleanSide(Side& side, const std::string& name, Removed* removed) {
     // What opens it is told: nothing but its operator does, after a switchover.
     const std::string sql = OpeningScript(side.connection, name);
     if (!sql.empty()) {
-      removed->push_back(
-          fmt::format("what was remembered of {}'s fence; this opens it: {}", side.name, sql));
+      const auto what =
+          fmt::format("what was remembered of {}'s fence; this opens it: {}", side.name, sql);
+      spdlog::warn("about to remove {}", what);  // while it is not gone yet
+      removed->push_back(what);
     }
   } else if (!side.is_open) {
     side.connection.Exec("BEGIN");

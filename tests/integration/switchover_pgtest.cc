@@ -318,6 +318,28 @@ TEST_F(SwitchoverTest, CleanupAfterASwitchoverRemovesTheWayBackAndLeavesBlueClos
   EXPECT_TRUE(Admits(db_.GreenInfo()));
 }
 
+TEST_F(SwitchoverTest, WhatOpensBlueIsToldThoughACleanupIsCutOff) {
+  ASSERT_EQ(Turn(), 0) << Log();
+  run_->Terminate();
+  ASSERT_EQ(run_->WaitExit(), 130);
+  Sql holder(db_.GreenInfo());
+  holder.Exec("BEGIN; LOCK TABLE pgteal.event IN SHARE MODE");
+  const auto cut_off = db_.Pgteal({"cleanup"});
+  ASSERT_TRUE(WaitUntil(
+      [&] {
+        return db_.green().Scalar(
+                   "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname ="
+                   " current_database() AND application_name = 'pgteal pgteal'"
+                   " AND wait_event_type = 'Lock'") == "1";
+      },
+      seconds(20)));
+  EXPECT_EQ(cut_off->WaitExit(), 1) << cut_off->Log();
+  holder.Exec("ROLLBACK");
+  ASSERT_EQ(Pgteal({"cleanup"}), 0) << Log();
+  EXPECT_THAT(cut_off->Log() + cut_off->Stdout() + Log(),
+              testing::HasSubstr("ALTER ROLE \"shop\" LOGIN"));
+}
+
 TEST_F(TurnTest, AGreenThatWasMadeReadOnlyByHandBeforehandIsOpenedAllTheSame) {
   db_.green().Exec("ALTER DATABASE " + db_.name() + " SET default_transaction_read_only = on");
   ASSERT_NO_FATAL_FAILURE(StartRun());
