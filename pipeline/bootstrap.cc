@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <string_view>
 
 #include "applier/progress_row.h"
 #include "applier/schema.h"
@@ -139,6 +140,7 @@ void RequireIdentities(pg::Connection& blue, const std::vector<SourceTable>& tab
 void CreatePublication(pg::Connection& blue, const Deployment& deployment,
                        const BootstrapOptions& options) {
   if (pg::FindPublication(blue, deployment.name)) return;
+  RequireNewName(deployment.name);
   RequirePatterns(blue, options);
   const bool takes_all = options.include_tables.empty() && options.exclude_tables.empty();
   const auto tables = ReadTables(blue, options);
@@ -201,6 +203,17 @@ void RequireLogical(pg::Connection& source, const std::string& side) {
   }
 }
 
+void RequireNewName(const std::string& name) {
+  for (const std::string_view use : {"_capture", "_load"}) {
+    if (!name.ends_with(use)) continue;
+    throw pg::ConfigError(
+        fmt::format("--name {}: it could be a slot of deployment {}, and either would take it for "
+                    "its own",
+                    name, name.substr(0, name.size() - use.size())),
+        "Give a new deployment a name that does not end in _capture or _load.");
+  }
+}
+
 void PreparePublication(pg::Connection& blue, const Deployment& deployment,
                         const BootstrapOptions& options) {
   RequireLogical(blue, "blue");
@@ -235,6 +248,7 @@ PreparedSource PrepareSource(pg::Connection& blue, const Deployment& deployment,
                              const BootstrapOptions& options, const pg::SessionOptions& session) {
   PreparePublication(blue, deployment, options);
   if (auto slot = pg::FindSlot(blue, deployment.name)) return {.slot = *slot, .stream = nullptr};
+  RequireNewName(deployment.name);
   auto stream = std::make_unique<pg::ReplicationConnection>(deployment.source, session);
   CreateSlot(blue, *stream, deployment.name, false);
   auto slot = pg::FindSlot(blue, deployment.name);

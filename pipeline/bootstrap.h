@@ -48,6 +48,10 @@ void PrepareTarget(pg::Connection& blue, pg::Connection& green, const Deployment
 // asks, as long as its session lasts. Then schema pgteal is there. Throws Refused for the others.
 void ClaimStart(pg::Connection& green, const std::string& deployment);
 
+// Throws ConfigError for a name that a deployment may only bear when an older pgteal began it: its
+// slot would be the one that another's captures or reloads use.
+void RequireNewName(const std::string& name);
+
 // Throws Refused when blue cannot publish.
 void PreparePublication(pg::Connection& blue, const Deployment& deployment,
                         const BootstrapOptions& options);

@@ -274,10 +274,18 @@ void CleanSide(Side& side, const std::string& name, Removed* removed) {
   CleanSchema(side, name, removed);
 }
 
+// An older pgteal let a deployment be called like the slot of another one's captures.
+std::vector<std::string> SlotsOnBlue(pg::Connection& blue, const std::string& name) {
+  const std::string capture = name + "_capture";
+  if (pg::FindPublication(blue, capture)) return {name};
+  return {name, capture};
+}
+
 Side Blue(pg::Connection connection, const std::string& name, bool is_turned) {
+  auto slots = SlotsOnBlue(connection, name);
   return {.name = "blue",
           .connection = std::move(connection),
-          .slots = {name, name + "_capture"},
+          .slots = std::move(slots),
           .is_publication_ours = true,
           .is_closed = is_turned,
           .is_open = false};

@@ -282,6 +282,49 @@ TEST_F(CleanupTest, LeavesNothingAfterThereAndBack) {
   ExecBoth("DROP ROLE open");
 }
 
+TEST_F(CleanupTest, ACaptureSlotThatIsTheSlotOfAnotherDeploymentStays) {
+  ExecBoth("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)");
+  ASSERT_EQ(db_.Pgteal({"run", "--copy", "none", "--until-caught-up", "--include-table", "a"})
+                ->WaitExit(),
+            0);
+  // As an older pgteal let one be called.
+  blue().Exec("CREATE PUBLICATION pgteal_capture FOR TABLE b");
+  blue().Exec("SELECT pg_create_logical_replication_slot('pgteal_capture', 'pgoutput')");
+  const auto cleanup = db_.Pgteal({"cleanup"});
+  EXPECT_EQ(cleanup->WaitExit(), 0) << cleanup->Log();
+  EXPECT_EQ(blue().Scalar("SELECT string_agg(slot_name, ' ') FROM pg_replication_slots"
+                          " WHERE database = current_database()"),
+            "pgteal_capture");
+}
+
+TEST_F(CleanupTest, NamesThatWouldMeetTheSlotsOfAnotherDeploymentAreRefused) {
+  ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
+  const std::string before = blue().Scalar(kCatalog);
+  const std::vector<std::vector<std::string>> beginnings = {
+      {"prepare"}, {"run"}, {"run", "--copy", "none"}, {"run", "--copy", "data"}};
+  for (const std::string name : {"pgteal_capture", "pgteal_load"}) {
+    for (auto args : beginnings) {
+      args.insert(args.end(), {"--name", name});
+      const auto refused = db_.Pgteal(args);
+      EXPECT_EQ(refused->WaitExit(), 2) << refused->Log();
+      EXPECT_NE(refused->Log().find("a slot of deployment pgteal"), std::string::npos)
+          << refused->Log();
+    }
+  }
+  EXPECT_EQ(blue().Scalar(kCatalog), before);
+  // One that an older pgteal began goes on.
+  ASSERT_EQ(db_.Pgteal({"run", "--copy", "none", "--until-caught-up"})->WaitExit(), 0);
+  blue().Exec("ALTER PUBLICATION pgteal RENAME TO old_load");
+  blue().Exec("SELECT pg_copy_logical_replication_slot('pgteal', 'old_load')");
+  blue().Exec("SELECT pg_drop_replication_slot('pgteal')");
+  green().Exec(
+      "UPDATE pgteal.deployment SET name = 'old_load', slot = 'old_load', publication = "
+      "'old_load'; UPDATE pgteal.progress SET slot = 'old_load'");
+  const std::vector<std::string> again = {"run", "--until-caught-up", "--name", "old_load"};
+  const auto run = db_.Pgteal(again);
+  EXPECT_EQ(run->WaitExit(), 0) << run->Log();
+}
+
 // Nothing tells that the two have to do with pgteal.
 TEST_F(CleanupTest, APublicationAndASlotOfOneNameThatAreAnothersKeepNothingOfOurs) {
   ExecBoth("CREATE TABLE bare (v int)");

@@ -98,6 +98,7 @@ bool MakeReady(const RunOptions& options, const pg::SessionOptions& session,
   auto state = found.target_state ? pipeline::LoadStateOf(*found.target_state)
                                   : FindLoadState(options, session);
   const bool is_copy = options.load.mode != pipeline::CopyMode::kNone;
+  if (state == LoadState::kNone) pipeline::RequireNewName(options.deployment.name);
   if (state == LoadState::kLoading && !is_copy) {
     throw pg::Refused("green is only half loaded",
                       "Go on with the --copy that the load began with.");
