@@ -109,10 +109,11 @@ constexpr const char* kOursAlone =
 constexpr const char* kAnyones = "$1::text IS NOT NULL";
 
 // Changes nothing, but nobody else can change these roles before we commit: what is read afterwards
-// of other databases' fences holds.
+// of other databases' fences holds. {} as above.
 constexpr const char* kHoldRolesSql =
     "SELECT string_agg(DISTINCT format('ALTER ROLE %I', r.rolname), ';')"
-    " FROM pgteal.fence AS f JOIN pg_roles AS r ON r.rolname = f.role WHERE f.kind = 'login'";
+    " FROM pgteal.fence AS f JOIN pg_roles AS r ON r.rolname = f.role"
+    " WHERE f.kind = 'login' AND {}";
 
 constexpr const char* kKeptOutSql = R"(
 SELECT r.rolname, string_agg(quote_ident(m.database), ' and database ' ORDER BY m.database)
@@ -232,7 +233,7 @@ void PutBack(pg::Connection& side, const std::string& deployment, const char* wh
              const std::string& forget) {
   Opening opening;
   ChangeRoles(side, [&] {
-    const auto hold = side.Exec(kHoldRolesSql);
+    const auto hold = side.Exec(fmt::format(kHoldRolesSql, which), {deployment});
     if (!hold.IsNull(0, 0)) side.Exec(hold.String(0, 0));
     opening = PuttingBack(side, deployment, which);
     side.Exec(opening.sql + forget);
