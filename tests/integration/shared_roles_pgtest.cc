@@ -87,7 +87,6 @@ TEST_F(SharedRolesTest, AnAttemptThatIsUndoneLetsNobodyIntoADatabaseThatWasClose
   EXPECT_EQ(Settings().front(), before.front());
 }
 
-// Somebody who may not log in comes through the database that is open to him.
 TEST_F(SharedRolesTest, CleanupTellsHowToOpenWhatItLeavesClosed) {
   const auto before = Settings();
   for (const auto* name : {"pgteal", "other"}) ASSERT_EQ(Do("switchover", name), 0) << Log();
@@ -103,6 +102,17 @@ TEST_F(SharedRolesTest, CleanupTellsHowToOpenWhatItLeavesClosed) {
   EXPECT_TRUE(IsBlueOpen());
   EXPECT_TRUE(Admits(other_.BlueInfo()));
   EXPECT_EQ(Settings().front(), before.front());
+}
+
+// An operator needs the other databases of a server that is left behind, and opens them by hand.
+TEST_F(SharedRolesTest, ARoleThatWasLetInByHandIsLetInAgain) {
+  ASSERT_EQ(Do("switchover", "other"), 0) << Log();
+  db_.blue().Exec("ALTER ROLE shop LOGIN");
+  EXPECT_EQ(Do("switchover", "pgteal", {"--hook", "test \"$PGTEAL_PHASE\" != fence"}), 3) << Log();
+  EXPECT_TRUE(IsBlueOpen());
+  EXPECT_FALSE(Admits(other_.BlueInfo())) << "its default is read-only";
+  ASSERT_EQ(Do("rollback", "other"), 0) << Log();
+  EXPECT_TRUE(Admits(other_.BlueInfo()));
 }
 
 // Of two transactions that change one role the second fails once the first has committed.
