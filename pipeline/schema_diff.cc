@@ -210,9 +210,9 @@ std::string SchemaDifference::Describe(const applier::SideNames& names) const {
       if (kind == kPublishedTable) return object + " is not in the publication";
       if (kind == kCompleteTable) {
         return fmt::format(
-            "{} was not published for a while, or may not have been, and what was written to it then"
-            " is missing on {}, or a reload of it was interrupted: stop `pgteal run` and start it"
-            " with --reload-table {}",
+            "{} was not published for a while, or may not have been, and what was written to it"
+            " then is missing on {}, or a reload of it was interrupted: stop `pgteal run` and start"
+            " it with --reload-table {}",
             object, names.green, object);
       }
       if (kind == kCopiedTable) {

@@ -27,9 +27,9 @@ class Ledger {
   // The table, on both sides. `role` may log in and write there.
   static void CreateTable(DatabasePair& db, const std::string& role);
 
-  // What a client waits between two transactions, so that servers and pgteal are not busy with their
-  // rows alone, and after it was turned away or cut off: as pools do, for an attempt to connect
-  // costs a server a process.
+  // What a client waits between two transactions, so that servers and pgteal are not busy with
+  // their rows alone, and after it was turned away or cut off: as pools do, for an attempt to
+  // connect costs a server a process.
   struct Pace {
     std::chrono::milliseconds write{15};
     std::chrono::milliseconds reconnect{50};
