@@ -40,6 +40,11 @@ std::string Tokens(pg::Connection& blue, pg::Connection& green) {
   return SchemaToken(blue) + " " + SchemaToken(green);
 }
 
+// Of these the description says what to do; there is no SQL for it.
+bool IsAboutRows(const SchemaDifference& difference) {
+  return difference.kind == kCompleteTable || difference.kind == kCopiedTable;
+}
+
 // Whoever started a plain run after it may not know what was left.
 bool WarnOfUnfinished(pg::Connection& blue, pg::Connection& green, const std::string& deployment) {
   const auto unfinished = UnfinishedReloads(blue, green, deployment);
@@ -207,6 +212,8 @@ void SchemaGuard::Report(pg::Connection& green, const std::vector<SchemaDifferen
   if (!is_news) return;
   if (is_settled) {
     spdlog::info("{}", settled);
+  } else if (std::all_of(changes.begin(), changes.end(), IsAboutRows)) {
+    spdlog::warn("{} has not all rows: {}", deployment_.sides.green, names);
   } else {
     spdlog::warn("{}'s schema has changed, {}'s has not: {}. `pgteal check` prints the SQL",
                  deployment_.sides.blue, deployment_.sides.green, names);

@@ -88,6 +88,7 @@ TEST_F(TableStates, AReloadThatWasInterruptedLeavesNoTableThatCountsAsComplete) 
   ASSERT_TRUE(run->WaitForLog("streaming slot=")) << run->Log();
   EXPECT_THAT(run->Log(), HasSubstr("--reload-table public.big"));
   EXPECT_TRUE(WaitUntil([this] { return State() == "degraded"; }, seconds(30))) << run->Log();
+  EXPECT_TRUE(run->WaitForLog("green has not all rows: a reload of public.big")) << run->Log();
   ExpectRefused("big");
   const auto turn = db_.Pgteal({"switchover"});
   EXPECT_EQ(turn->WaitExit(seconds(60)), 3) << turn->Log();
