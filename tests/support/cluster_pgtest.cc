@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <fstream>
+#include <sstream>
 #include <string>
 
 #include "tests/support/pg_cluster.h"
@@ -66,6 +68,34 @@ TEST(Cluster, StartsWithinASecondOnceInitdbIsDone) {
   const auto begin = std::chrono::steady_clock::now();
   cluster.Start();
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
+}
+
+// Field 2 of /proc/sysvipc/shm.
+bool IsSharedMemory(int id) {
+  std::ifstream in("/proc/sysvipc/shm");
+  std::string line;
+  std::getline(in, line);
+  while (std::getline(in, line)) {
+    std::istringstream words(line);
+    int64_t key = 0;
+    int found = 0;
+    if (words >> key >> found && found == id) return true;
+  }
+  return false;
+}
+
+TEST(Cluster, LeavesNoSharedMemoryBehind) {
+  for (const bool is_killed : {false, true}) {
+    int id = 0;
+    {
+      PgCluster cluster(17);
+      cluster.Start();
+      id = cluster.shared_memory_id().value();
+      EXPECT_TRUE(IsSharedMemory(id));
+      if (is_killed) cluster.Kill9();
+    }
+    EXPECT_FALSE(IsSharedMemory(id)) << (is_killed ? "killed" : "running to the end");
+  }
 }
 
 TEST(SqlClient, TellsTheSqlstateOfAFailure) {

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -152,6 +153,7 @@ PgCluster::PgCluster(int major, Settings settings)
 
 PgCluster::~PgCluster() {
   if (postmaster_ && postmaster_->IsRunning()) Kill9();
+  if (const auto segment = shared_memory_id()) shmctl(*segment, IPC_RMID, nullptr);
 }
 
 void PgCluster::Start() {
@@ -271,6 +273,21 @@ void PgCluster::WriteSettings() const {
     for (const char c : value) conf << (c == '\'' ? "''" : std::string(1, c));
     conf << "'\n";
   }
+}
+
+// The seventh line of postmaster.pid: key and id. Who is killed leaves file and segment, and a machine
+// has 4,096 of those.
+std::optional<int> PgCluster::shared_memory_id() const {
+  std::istringstream in(ReadFile(data_folder() / "postmaster.pid"));
+  std::string line;
+  for (int number = 0; number < 7; ++number) {
+    if (!std::getline(in, line)) return std::nullopt;
+  }
+  std::istringstream words(line);
+  uint64_t key = 0;
+  int id = 0;
+  if (!(words >> key >> id)) return std::nullopt;
+  return id;
 }
 
 // The postmaster writes its pid to the first line of postmaster.pid and its state to the eighth.

@@ -67,6 +67,9 @@ class PgCluster {
   int port() const { return port_; }
   std::filesystem::path socket_folder() const { return folder_.path(); }
   std::filesystem::path data_folder() const { return folder_ / "data"; }
+  // Of the System V segment by which a postmaster knows that another serves the same folder; while
+  // there is one.
+  std::optional<int> shared_memory_id() const;
   std::string Log() const { return ReadFile(folder_ / "server.log"); }
 
  private:
