@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <utility>
 
@@ -34,14 +33,18 @@ SELECT n.nspname, c.relname, c.oid, c.relfilenode, c.relkind = 'p',
                     AND d.objid = c.oid AND d.deptype = 'e')
  ORDER BY 1, 2)";
 
+// In binary form regclass and its like are numbers that mean other objects on green, and a few
+// types (aclitem) have none. Of an array its elements count.
 constexpr const char* kSourceColumnsSql = R"(
-SELECT a.attrelid, a.attname, t.oid, tn.nspname || '.' || t.typname, t.typtype
+SELECT a.attrelid, a.attname, t.oid, tn.nspname || '.' || t.typname, t.typtype,
+       coalesce(v.typsend <> 0 AND v.typreceive <> 0 AND v.typname !~ '^reg', false)
   FROM pg_publication_tables AS p
   JOIN pg_namespace AS n ON n.nspname = p.schemaname
   JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = p.tablename
   JOIN pg_attribute AS a ON a.attrelid = c.oid
   JOIN pg_type AS t ON t.oid = a.atttypid
   JOIN pg_namespace AS tn ON tn.oid = t.typnamespace
+  LEFT JOIN pg_type AS v ON v.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
  WHERE p.pubname = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
    AND coalesce(to_jsonb(p)->'attnames' ? a.attname::text, true)
  ORDER BY a.attrelid, a.attnum)";
@@ -88,19 +91,12 @@ std::map<Key, TargetTable> ReadTarget(pg::Connection& green) {
   return tables;
 }
 
-// regclass and its like: in binary form a number that means another object on green.
-bool IsObjectName(uint32_t type) {
-  constexpr std::array kTypes = {24U,   2202U, 2203U, 2204U, 2205U, 2206U,
-                                 3734U, 3769U, 4089U, 4096U, 4191U};
-  return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
-}
-
 // Arrays of built-in types are built-in; an enum's binary form is its label.
 bool TakesBinary(const PlannedColumn& from, const PlannedColumn& to) {
   if (from.type != to.type || from.type_kind != to.type_kind) return false;
   if (from.type_kind == 'e') return true;
   return from.type_kind == 'b' && from.type_oid == to.type_oid &&
-         from.type_oid < pg::Oid::kFirstNormal && !IsObjectName(from.type_oid);
+         from.type_oid < pg::Oid::kFirstNormal && from.has_binary;
 }
 
 std::string ListColumns(const PlannedTable& table) {
@@ -153,7 +149,8 @@ std::vector<PlannedTable> ReadPlan(pg::Connection& blue, const std::string& publ
     plan[place->second].columns.push_back({.name = columns.String(i, 1),
                                            .type = columns.String(i, 3),
                                            .type_oid = static_cast<uint32_t>(columns.Int(i, 2)),
-                                           .type_kind = columns.Text(i, 4).front()});
+                                           .type_kind = columns.Text(i, 4).front(),
+                                           .has_binary = columns.Bool(i, 5)});
   }
   return plan;
 }

@@ -15,6 +15,7 @@ struct PlannedColumn {
   std::string type;  // "pg_catalog.int4"; equal names mean equal types
   uint32_t type_oid = 0;
   char type_kind = 'b';  // pg_type.typtype
+  bool has_binary = false;  // a binary form that means the same everywhere; known of blue's columns
 };
 
 // One table that the publication sends, as a snapshot of blue shows it, and how to copy it.

@@ -121,7 +121,8 @@ class Planner {
       plan_.parents.push_back(Whole(item));
       return;
     }
-    if (index == nullptr || index->constraint_kind == 'x') {
+    // Only a btree can be built beforehand: not an exclusion, nor a key WITHOUT OVERLAPS (18).
+    if (index == nullptr || !index->is_btree || index->constraint_kind == 'x') {
       plan_.constraints.push_back(Whole(item));
       return;
     }
@@ -143,9 +144,11 @@ class Planner {
     const auto [first, others] = SplitFirst(item.sql);
     const size_t add = first.find(kAdd);
     const size_t foreign = first.find(kForeign, add);
-    // A partitioned table (without ONLY) cannot have one that is not valid.
+    // A partitioned table (without ONLY) cannot have one that is not valid; and one that is not
+    // enforced (18) cannot be validated.
     const bool is_splittable = first.starts_with(kAlter) && foreign != std::string::npos &&
-                               first.back() == ';' && !first.ends_with(" NOT VALID;");
+                               first.back() == ';' && !first.ends_with(" NOT VALID;") &&
+                               !first.ends_with(" NOT ENFORCED;");
     if (!is_splittable) {
       plan_.constraints.push_back(Whole(item));
       return;

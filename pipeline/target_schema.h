@@ -44,6 +44,7 @@ class TargetSchema {
 
  private:
   void Execute(pg::Connection& green, const Statement& statement) const;
+  static void Validate(pg::Connection& green, const Statement& check);
   void ExecuteAll(const std::vector<Statement>& statements);
   template <typename Body>
   void InParallel(const std::vector<Statement>& statements, Body body);

@@ -43,6 +43,8 @@ CREATE TABLE typed (id positive PRIMARY KEY, m mood, ms mood[], r int4range, b b
 INSERT INTO typed SELECT g, CASE WHEN g % 2 = 0 THEN 'sad'::mood ELSE 'glad' END, '{sad,glad}',
   int4range(g, g + 2), decode('00ff', 'hex'), 'plain'::regclass,
   md5(g::text)::uuid, g * interval '1 hour', '10.0.0.1' FROM generate_series(1, 50) AS g;
+CREATE TABLE textual (id int PRIMARY KEY, a aclitem, aa aclitem[], c regclass[]);
+INSERT INTO textual VALUES (1, 'postgres=r/postgres', '{postgres=r/postgres}', '{plain,typed}');
 CREATE TABLE orders (id int PRIMARY KEY, plain_id int REFERENCES plain (id) DEFERRABLE, self int
   REFERENCES orders (id), UNIQUE (plain_id, id) DEFERRABLE INITIALLY DEFERRED,
   EXCLUDE USING gist (int4range(id, id + 1) WITH &&));

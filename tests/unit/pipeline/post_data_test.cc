@@ -15,6 +15,7 @@ SourceIndex Index(const std::string& name, const std::string& table, uint64_t by
   index.name = name;
   index.table = table;
   index.table_bytes = bytes;
+  index.is_btree = true;
   index.definition = "CREATE UNIQUE INDEX " + name;
   return index;
 }
@@ -38,6 +39,21 @@ TEST(PostData, LargeTablesComeFirstAndKeysTakeTheirIndexOver) {
       plan.attachments[0].sql,
       "ALTER TABLE ONLY \"public\".\"big\" ADD CONSTRAINT \"big_pkey\" PRIMARY KEY USING INDEX "
       "\"big_pkey\" DEFERRABLE;\n\nALTER TABLE public.big CLUSTER ON big_pkey;\n");
+}
+
+TEST(PostData, KeysWithoutOverlapsAreAddedWhole) {
+  auto key = Index("rooms_pkey", "rooms", 100);
+  key.constraint = "rooms_pkey";
+  key.constraint_kind = 'p';
+  key.is_btree = false;
+  const std::string sql =
+      "ALTER TABLE ONLY public.rooms\n"
+      "    ADD CONSTRAINT rooms_pkey PRIMARY KEY (id, during WITHOUT OVERLAPS);\n";
+  const auto plan = PlanPostData({Item("CONSTRAINT", "rooms rooms_pkey", sql)}, {key}, "pgteal");
+  EXPECT_TRUE(plan.builds.empty());
+  EXPECT_TRUE(plan.attachments.empty());
+  ASSERT_EQ(plan.constraints.size(), 1U);
+  EXPECT_EQ(plan.constraints[0].sql, sql);
 }
 
 TEST(PostData, WhatCostsMostIsBuiltFirstAndKnowsItsTable) {
@@ -80,15 +96,19 @@ TEST(PostData, ForeignKeysAreAddedFirstAndCheckedLater) {
        Item("FK CONSTRAINT", "a g",
             "ALTER TABLE ONLY public.a\n    ADD CONSTRAINT g FOREIGN KEY (b) REFERENCES "
             "public.b(id) NOT VALID;\n"),
+       Item("FK CONSTRAINT", "a i",
+            "ALTER TABLE ONLY public.a\n    ADD CONSTRAINT i FOREIGN KEY (b) REFERENCES "
+            "public.b(id) NOT ENFORCED;\n"),
        Item("FK CONSTRAINT", "p h",
             "ALTER TABLE public.p\n    ADD CONSTRAINT h FOREIGN KEY (b) REFERENCES "
             "public.b(id);\n")},
       {}, "pgteal");
-  ASSERT_EQ(plan.constraints.size(), 3U);
+  ASSERT_EQ(plan.constraints.size(), 4U);
   EXPECT_EQ(plan.constraints[0].sql,
             "ALTER TABLE ONLY public.a\n    ADD CONSTRAINT f FOREIGN KEY (b) REFERENCES "
             "public.b(id) NOT VALID;\n");
   EXPECT_EQ(plan.constraints[2].sql.find("NOT VALID"), std::string::npos);
+  EXPECT_EQ(plan.constraints[3].sql.find("NOT VALID"), std::string::npos);
   ASSERT_EQ(plan.validations.size(), 1U) << "only what is checked on blue and can be added so";
   EXPECT_EQ(plan.validations[0].sql, "ALTER TABLE ONLY public.a VALIDATE CONSTRAINT f");
 }
