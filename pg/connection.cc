@@ -199,6 +199,11 @@ void Connection::SetUpSession(const ConnInfo& info, SessionOptions options) {
         fmt::format("{} does not take the setting {} in the startup packet", description_, name),
         kConnectDirectly);
   }
+  // A database of no encoding holds bytes of any, which its server would hold to be UTF-8 for us.
+  const char* encoding = PQparameterStatus(get(), "server_encoding");
+  if (encoding != nullptr && std::string_view(encoding) == "SQL_ASCII") {
+    Exec("SET client_encoding = 'SQL_ASCII'");
+  }
 }
 
 // Those of the startup packet, as the server has them. One round trip also ends the timeout that

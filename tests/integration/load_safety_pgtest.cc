@@ -98,6 +98,23 @@ TEST_F(LoadSafety, ExtensionsAndEncodingsThatGreenCannotHaveAreNamed) {
   server.Connect().Exec("DROP DATABASE " + latin);
 }
 
+TEST_F(LoadSafety, BytesOfNoEncodingAreCopiedStreamedAndComparedAsTheyAre) {
+  for (auto* server : {&db_.clusters().blue(), &db_.clusters().green()}) {
+    server->admin().Exec("DROP DATABASE " + db_.name());
+    server->admin().Exec("CREATE DATABASE " + db_.name() +
+                         " ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0");
+  }
+  blue().Exec("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, E'caf\\351')");
+  const auto run = db_.Pgteal({"run"});
+  ASSERT_NO_FATAL_FAILURE(ExpectLoaded(*run)) << run->Log();
+  blue().Exec("UPDATE t SET v = v || E'\\352'; INSERT INTO t VALUES (2, E'\\377')");
+  ASSERT_TRUE(db_.WaitCaughtUp()) << run->Log();
+  EXPECT_TRUE(db_.Equal());
+  EXPECT_EQ(green().Scalar("SELECT encode(v::bytea, 'hex') FROM t WHERE id = 1"), "636166e9ea");
+  const auto verify = db_.Pgteal({"verify"});
+  EXPECT_EQ(verify->WaitExit(seconds(30)), 0) << verify->Log();
+}
+
 TEST_F(LoadSafety, AProgramThatWritesOnGreenIsReported) {
   blue().Exec("CREATE TABLE t (id int PRIMARY KEY)");
   const auto run = db_.Pgteal({"run"});
