@@ -16,6 +16,28 @@ namespace {
 
 constexpr const char* kLockNotAvailable = "55P03";
 
+// What a DELETE of $1's rows would do to the rows of other tables.
+constexpr const char* kCascadesSql =
+    "SELECT quote_ident(conname) || ' of ' || conrelid::regclass FROM pg_constraint"
+    " WHERE contype = 'f' AND confrelid = to_regclass($1) AND confdeltype IN ('c', 'n', 'd')"
+    " AND conparentid = 0 ORDER BY 1";
+
+// With triggers at work a foreign key would delete or change rows of tables that are not copied
+// anew, or were just now.
+void RequireNoCascade(pg::Connection& green, const PlannedTable& table) {
+  if (pg::Setting(green, "session_replication_role") == "replica") return;
+  const auto keys = green.Exec(kCascadesSql, {table.qualified()});
+  if (keys.is_empty()) return;
+  std::string names;
+  for (int i = 0; i < keys.rows(); ++i) names += (i == 0 ? "" : ", ") + keys.String(i, 0);
+  throw pg::Refused(
+      fmt::format("{}.{} cannot be emptied to be copied anew: foreign keys would delete or change "
+                  "rows of other tables on green, and our role may not silence them: {}",
+                  table.schema, table.name, names),
+      "Let it set session_replication_role on green (README, Privileges; before version 15 a "
+      "superuser only), then run the same command again.");
+}
+
 }  // namespace
 
 CopyQueue::CopyQueue(const std::vector<PlannedTable>& plan, const std::vector<CopyTask>& tasks,
@@ -89,8 +111,14 @@ TableCopier::TableCopier(pg::Connection& blue, const pg::ConnInfo& target,
 }
 
 void TableCopier::Empty(pg::Connection& green, const PlannedTable& table) {
-  green.Exec((table.has_references ? "DELETE FROM " : "TRUNCATE ") + table.only() +
-             table.qualified());
+  const std::string name = table.only() + table.qualified();
+  if (!table.has_references) {
+    green.Exec("TRUNCATE " + name);
+    return;
+  }
+  if (green.Exec("SELECT FROM " + name + " LIMIT 1").is_empty()) return;
+  RequireNoCascade(green, table);
+  green.Exec("DELETE FROM " + name);
 }
 
 // False when DDL is waiting for the table: queueing behind it would be for ever, as it waits for

@@ -117,6 +117,30 @@ TEST_F(ModestRole, AWayBackThatWouldFireTriggersIsRefusedInBothDirections) {
   }
 }
 
+TEST_F(ModestRole, AReloadThatWouldCascadeIntoOtherTablesIsRefused) {
+  run_->Terminate();
+  ASSERT_EQ(run_->WaitExit(), 130);
+  db_.ExecBoth(
+      "CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (id int PRIMARY KEY,"
+      " parent int REFERENCES parent ON DELETE CASCADE);"
+      "ALTER TABLE parent OWNER TO mover; ALTER TABLE child OWNER TO mover;"
+      "INSERT INTO parent VALUES (1); INSERT INTO child VALUES (1, 1)");
+  db_.blue().Exec("ALTER PUBLICATION pgteal ADD TABLE ONLY parent, ONLY child");
+  const auto reload = [this] {
+    tool_ = AsMover({"run", "--reload-table", "public.parent", "--until-caught-up"});
+    return tool_->WaitExit(std::chrono::seconds(60));
+  };
+  db_.green().Exec("REVOKE SET ON PARAMETER session_replication_role FROM mover");
+  EXPECT_EQ(reload(), 3) << Log();
+  EXPECT_THAT(Log(), HasSubstr("child_parent_fkey of public.child"));
+  const auto count = [this] { return db_.green().Scalar("SELECT count(*) FROM child"); };
+  EXPECT_EQ(count(), "1");
+  db_.green().Exec("GRANT SET ON PARAMETER session_replication_role TO mover");
+  EXPECT_EQ(reload(), 0) << Log();
+  EXPECT_EQ(count(), "1");
+  EXPECT_TRUE(db_.Equal());
+}
+
 TEST_F(ModestRole, WithoutAWayBackGreenNeedNotBeAbleToSend) {
   db_.green().Exec("ALTER ROLE mover NOREPLICATION");
   EXPECT_EQ(TurnAsMover({"switchover", "--dry-run"}), 3) << Log();
