@@ -96,9 +96,11 @@ SELECT i.indisprimary,
  ORDER BY i.indisprimary DESC, i.indexrelid)";
 
 // Where the copy of a table stands (README, "Schema pgteal"); null when it was not copied by us. $1
-// schema, $2 name, $3 deployment: the copies of others hold positions of other servers' logs.
+// schema, $2 name, $3 deployment: the copies of others hold positions of other servers' logs. One
+// that a reload has begun to empty and not copied takes nothing: the next copy will hold it all.
 constexpr const char* kReadyLsnSql =
-    "SELECT pg_catalog.max(ready_lsn) FROM pgteal.table_state"
+    "SELECT pg_catalog.max(CASE WHEN ready_lsn IS NULL AND phase = 'copying'"
+    " THEN 'FFFFFFFF/FFFFFFFF' ELSE ready_lsn END) FROM pgteal.table_state"
     " WHERE schema_name = $1 AND table_name = $2 AND deployment = $3";
 
 struct UniqueIndex {
