@@ -16,24 +16,12 @@
 #include "pipeline/fence.h"
 #include "pipeline/pooler_pause.h"
 #include "pipeline/table_state.h"
+#include "pipeline/turn_lock.h"
 #include "pipeline/way_back.h"
 
 namespace pgteal::pipeline {
 namespace {
 
-// Whoever holds it on the closing side is a living tool. $1 the deployment.
-constexpr const char* kTryLockSql =
-    "SELECT pg_try_advisory_lock(hashtext('pgteal turn'), hashtext($1))";
-constexpr const char* kIsLockedSql =
-    "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2"
-    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-    " AND classid::bigint = (hashtext('pgteal turn')::bigint & 4294967295)"
-    " AND objid::bigint = (hashtext($1)::bigint & 4294967295))";
-// Whoever settles an attempt; the next one waits for its end. $1 the deployment.
-constexpr const char* kSettlingLockSql =
-    "SELECT pg_advisory_lock(hashtext('pgteal settle'), hashtext($1))";
-constexpr const char* kSettlingWait = "SET lock_timeout = '5s'";
-constexpr const char* kLockTimeout = "55P03";
 // The walsender of a process that is being told to end needs a moment to let go of the slot.
 constexpr const char* kEndWalsenderSql =
     "SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots"
@@ -44,25 +32,6 @@ constexpr int kDropAttempts = 20;
 constexpr const char* kSettledElsewhere =
     "somebody else has ended this attempt: another pgteal found it without its tool";
 
-bool TryLock(pg::Connection& side, const std::string& deployment) {
-  return side.Exec(kTryLockSql, {deployment}).Bool(0, 0);
-}
-
-// False when another process has been settling an attempt for too long. Held as long as the
-// session.
-bool LockSettling(pg::Connection& side, const std::string& deployment) {
-  bool is_ours = true;
-  side.Exec(kSettlingWait);
-  try {
-    side.Exec(kSettlingLockSql, {deployment});
-  } catch (const pg::ServerError& error) {
-    if (error.sqlstate() != kLockTimeout) throw;
-    is_ours = false;
-  }
-  side.Exec("SET lock_timeout = 0");
-  return is_ours;
-}
-
 // The name taken off, the attempt cannot be completed any more. Waits for an opening that commits
 // at this very moment.
 void Disarm(pg::Connection& to, const std::string& deployment, const std::string& attempt) {
@@ -70,18 +39,30 @@ void Disarm(pg::Connection& to, const std::string& deployment, const std::string
           {deployment, attempt});
 }
 
-void Undo(pg::Connection& from, const std::string& deployment, const std::string& attempt) {
+pg::ConnectionLost OnlyOpeningSideKnows() {
+  return pg::ConnectionLost(
+      "a switchover was cut off at its point of no return, and the side that was to be opened "
+      "cannot be reached: only it knows what happened",
+      "Bring it back; the next run, switchover or status decides and goes on.");
+}
+
+// `is_disarmed`: the opening side has been asked, so that the attempt can never be completed.
+void Undo(pg::Connection& from, const std::string& deployment, const std::string& attempt,
+          bool is_disarmed) {
   from.Exec("BEGIN");
   LockFences(from);  // first, as whoever closes this side does
   const auto row = from.Exec(
       "UPDATE pgteal.turn SET attempt = NULL, phase = NULL, updated_at = clock_timestamp()"
-      " WHERE deployment = $1 AND attempt = $2",
-      {deployment, attempt});
+      " WHERE deployment = $1 AND attempt = $2 AND ($3::boolean OR phase <> 'committing')",
+      {deployment, attempt, is_disarmed ? "true" : "false"});
   if (row.affected_rows() == 1) {
     OpenDatabase(from, deployment);
     DisarmWayBack(from, deployment);
   }
   from.Exec("COMMIT");
+  if (row.affected_rows() == 0 && !is_disarmed && ReadTurn(from, deployment).attempt == attempt) {
+    throw OnlyOpeningSideKnows();
+  }
 }
 
 // The row says that something is left to do until the slot is gone.
@@ -189,12 +170,7 @@ void WarnOfPoolerPauses(const Sides& sides) {
 // `to` is null when it cannot be reached.
 Settled Settle(pg::Connection& from, pg::Connection* to, const std::string& deployment,
                const TurnRow& left) {
-  if (to == nullptr && left.phase == "committing") {
-    throw pg::ConnectionLost(
-        "a switchover was cut off at its point of no return, and the side that was to be opened "
-        "cannot be reached: only it knows what happened",
-        "Bring it back; the next run, switchover or status decides and goes on.");
-  }
+  if (to == nullptr && left.phase == "committing") throw OnlyOpeningSideKnows();
   if (to != nullptr) {
     Disarm(*to, deployment, left.attempt);
     const int64_t epoch = ReadTurn(*to, deployment).epoch;
@@ -203,7 +179,7 @@ Settled Settle(pg::Connection& from, pg::Connection* to, const std::string& depl
       return Settled::kFinished;
     }
   }
-  Undo(from, deployment, left.attempt);
+  Undo(from, deployment, left.attempt, to != nullptr);
   if (to != nullptr) RemoveWayBack(*to, deployment);
   return Settled::kUndone;
 }
@@ -218,7 +194,7 @@ bool IsLeft(const TurnRow& row, const std::string& own_attempt) {
 Settled SettleWayBack(const Sides& sides, const std::string& deployment) {
   const auto both = {sides.source.session.get(), sides.target.session.get()};
   for (auto* side : both) {
-    if (!LockSettling(*side, deployment) || !TryLock(*side, deployment)) return Settled::kAlive;
+    if (!LockSettling(*side, deployment) || !TryLockTurn(*side, deployment)) return Settled::kAlive;
   }
   for (auto* side : both) RemoveWayBack(*side, deployment);
   return Settled::kNothing;
@@ -236,9 +212,11 @@ Settled SettleFound(const Sides& sides, const std::string& deployment,
     has_way_back |= closing.turn.has_way_back;
     if (!IsLeft(closing.turn, own_attempt)) continue;
     if (!LockSettling(*from, deployment) && !is_ours) return Settled::kAlive;
+    // Before it is read how far the attempt is: a living tool could still take it further.
+    const bool is_alone = is_ours || TryLockTurn(*from, deployment);
     const TurnRow left = ReadTurn(*from, deployment);
     if (!IsLeft(left, own_attempt)) continue;
-    if (!is_ours && !TryLock(*from, deployment)) return Settled::kAlive;
+    if (!is_alone) return Settled::kAlive;
     // First, because settling ends the walsender of the stream that may be watching, and with its
     // session this one.
     if (!is_ours) WarnOfPoolerPauses(sides);
@@ -298,7 +276,7 @@ TurnAttempt::TurnAttempt(std::string deployment, std::string attempt, int64_t ep
     : deployment_(std::move(deployment)), attempt_(std::move(attempt)), epoch_(epoch) {}
 
 void TurnAttempt::Lock(pg::Connection& from) {
-  if (!TryLock(from, deployment_)) {
+  if (!TryLockTurn(from, deployment_)) {
     throw pg::Refused(fmt::format("a switchover of deployment {} is under way", deployment_),
                       "Wait for it, or end the tool that makes it.");
   }
@@ -351,10 +329,6 @@ SettledEpoch SettleAndFindEpoch(const Deployment& deployment, const pg::SessionO
   }
   result.epoch = CurrentEpoch(deployment, session);
   return result;
-}
-
-bool IsToolAlive(pg::Connection& side, const std::string& deployment) {
-  return side.Exec(kIsLockedSql, {deployment}).Bool(0, 0);
 }
 
 void DropSendingSlot(pg::Connection& side, const std::string& slot) {

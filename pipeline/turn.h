@@ -91,9 +91,6 @@ struct SettledEpoch {
 // What a dead tool left, if anything, and CurrentEpoch() then.
 SettledEpoch SettleAndFindEpoch(const Deployment& deployment, const pg::SessionOptions& session);
 
-// Whether a living tool is at the attempt that `side`'s row names. Takes no lock.
-bool IsToolAlive(pg::Connection& side, const std::string& deployment);
-
 // Removes the slot through which a side sent its changes before it was closed, ending the walsender
 // that uses it. Also for a way back that is not needed any more.
 void DropSendingSlot(pg::Connection& side, const std::string& slot);

@@ -4,6 +4,7 @@
 
 #include "pg/error.h"
 #include "pipeline/turn.h"
+#include "pipeline/turn_lock.h"
 
 namespace pgteal::pipeline {
 namespace {

@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 
 #include "tests/fault/turn_test.h"
+#include "tests/support/gate.h"
 
 namespace pgteal::tests {
 namespace {
@@ -237,6 +239,33 @@ TEST_F(SwitchoverFault, CommandsThatFindTheSameAttemptWaitForEachOther) {
     for (auto& command : commands) EXPECT_EQ(command->WaitExit(), 0) << command->Log();
     ASSERT_NO_FATAL_FAILURE(ExpectUndone(false));
   }
+}
+
+// Whoever settles without the opening side must not go by what it read before the tool was dead.
+TEST_F(TurnTest, AnAttemptThatReachesItsPointOfNoReturnMeanwhileIsNotUndoneWithoutGreen) {
+  ASSERT_NO_FATAL_FAILURE(StartRun());
+  const std::string kill =
+      "test \"$PGTEAL_PHASE\" != fence || kill -9 $PPID " + std::to_string(run_->pid());
+  ASSERT_EQ(Turn({"--hook", kill}), 128 + 9) << Log();
+  std::optional<Sql> alive(db_.BlueInfo());
+  alive->Exec("SELECT pg_advisory_lock(hashtext('pgteal turn'), hashtext('pgteal'))");
+  Gate blue(db_.clusters().blue());
+  blue.Delay(std::chrono::milliseconds(150));
+  const auto settler =
+      db_.PgtealVia(blue.ConnInfo(db_.name()), "host=127.0.0.1 port=1 dbname=gone", {"status"});
+  // The row alone, not together with others as when it connects.
+  constexpr const char* kHasReadSql =
+      "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+      " AND query LIKE 'SELECT epoch, attempt%' AND state = 'idle'";
+  ASSERT_TRUE(WaitUntil(
+      [&] { return !settler->IsRunning() || db_.blue().Scalar(kHasReadSql) != "0"; }, seconds(30)));
+  blue.Stop();
+  alive->Exec("BEGIN READ WRITE; UPDATE pgteal.turn SET phase = 'committing'; COMMIT");
+  alive.reset();
+  blue.Pass();
+  EXPECT_TRUE(settler->WaitExit().has_value());
+  EXPECT_EQ(db_.blue().Scalar("SELECT phase FROM pgteal.turn"), "committing") << settler->Log();
+  EXPECT_FALSE(IsBlueOpen());
 }
 
 TEST_F(SwitchoverFault, BlueGoesDownAfterAnyStep) {
