@@ -38,6 +38,10 @@ struct TurnRow {
 
 // A row of zeros where there is none.
 TurnRow ReadTurn(pg::Connection& side, const std::string& deployment);
+// For whoever holds a turn lock of `from`, by which no turn can begin: throws Refused unless what
+// it has read before still holds, `epoch` turns complete and none under way.
+void RequireEpoch(pg::Connection& from, pg::Connection& to, const std::string& deployment,
+                  int64_t epoch);
 // How many turns are complete. Connects to both sides.
 int64_t CurrentEpoch(const Deployment& deployment, const pg::SessionOptions& session);
 
@@ -52,8 +56,8 @@ class TurnAttempt {
   TurnAttempt(std::string deployment, std::string attempt, int64_t epoch);
 
   // Takes the closing side's advisory lock, by which others see that we live, as long as the
-  // session does. Throws Refused when another tool is at it.
-  void Lock(pg::Connection& from);
+  // session does. Throws Refused when another tool is at it, or has been since the epoch was read.
+  void Lock(pg::Connection& from, pg::Connection& to);
   // Puts the attempt on record.
   void Begin(pg::Connection& from, pg::Connection& to);
   // Inside a transaction on the closing side.

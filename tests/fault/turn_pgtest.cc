@@ -241,6 +241,19 @@ TEST_F(SwitchoverFault, CommandsThatFindTheSameAttemptWaitForEachOther) {
   }
 }
 
+// It read the turn, waited, and another one switched over meanwhile: the lock is free again.
+TEST_F(SwitchoverFault, AToolThatKnowsAnOlderTurnTakesNothingBack) {
+  const int code = TurnWith("guardrails", [this](const std::string& go) {
+    auto late = std::move(tool_);
+    EXPECT_EQ(Turn(), 0) << Log();
+    tool_ = std::move(late);
+    LetGo(go);
+  });
+  EXPECT_EQ(code, 3) << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("another tool has been at its turn"));
+  ASSERT_NO_FATAL_FAILURE(ExpectTurned(false));
+}
+
 // Whoever settles without the opening side must not go by what it read before the tool was dead.
 TEST_F(TurnTest, AnAttemptThatReachesItsPointOfNoReturnMeanwhileIsNotUndoneWithoutGreen) {
   ASSERT_NO_FATAL_FAILURE(StartRun());

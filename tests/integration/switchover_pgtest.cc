@@ -4,6 +4,7 @@
 #include <string>
 
 #include "tests/fault/turn_test.h"
+#include "tests/support/gate.h"
 
 namespace pgteal::tests {
 namespace {
@@ -83,6 +84,30 @@ TEST_F(SwitchoverTest, SyncSequencesWorksAtAnyTimeAndInTheDirectionOfTheStream) 
   EXPECT_EQ(Pgteal({"sync-sequences", "--json"}), 0) << Log();
   EXPECT_EQ(nlohmann::json::parse(tool_->Stdout())["sequences"], 1);
   EXPECT_EQ(db_.blue().Scalar("SELECT last_value FROM s"), "900");
+}
+
+// What it has read would be set on a side that is open by then.
+TEST_F(SwitchoverTest, NoTurnBeginsWhileSequencesAreBeingSetAndNoneAreSetDuringATurn) {
+  db_.ExecBoth("CREATE SEQUENCE s");
+  Gate green(db_.clusters().green());
+  green.Delay(std::chrono::milliseconds(150));
+  const auto sync = db_.PgtealVia("", green.ConnInfo(db_.name()), {"sync-sequences"});
+  ASSERT_TRUE(WaitUntil(
+      [this] {
+        return db_.green().Scalar(
+                   "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                   " AND query LIKE '%relkind = ''S''%' AND state = 'idle'"
+                   " AND pid <> pg_backend_pid()") == "1";
+      },
+      seconds(20)));
+  green.Stop();
+  EXPECT_EQ(Turn(), 3) << Log();
+  EXPECT_THAT(Log(), testing::HasSubstr("sync-sequences"));
+  green.Pass();
+  EXPECT_EQ(sync->WaitExit(), 0) << sync->Log();
+  HeldTurn turn(db_, "pgteal", true);
+  EXPECT_EQ(Pgteal({"sync-sequences"}), 3) << Log();
+  EXPECT_EQ(turn.End(), 0);
 }
 
 TEST_F(SwitchoverTest, LargeObjectsThatChangedSinceTheLoadComeAlong) {

@@ -223,7 +223,7 @@ void Switchover::WaitForStream() {
 void Switchover::Prepare() {
   Step("prepare", [this] {
     attempt_.emplace(oriented_.name, NewAttempt(), epoch_);
-    attempt_->Lock(*from_);
+    attempt_->Lock(*from_, *to_);
     is_begun_ = true;
     attempt_->Begin(*from_, *to_);
     Note(report_.verb, fmt::format("begins, attempt {}", attempt_->id()));

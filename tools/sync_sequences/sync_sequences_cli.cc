@@ -5,9 +5,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "pg/error.h"
 #include "pipeline/rivals.h"
 #include "pipeline/sequence_copy.h"
 #include "pipeline/turn.h"
+#include "pipeline/turn_lock.h"
 #include "tools/cli/exit_codes.h"
 #include "tools/cli/options.h"
 #include "tools/cli/verbs.h"
@@ -30,9 +32,16 @@ int SyncSequences(const SyncFlags& flags) {
                                         .name = flags.common.name};
   const auto session = pipeline::SessionOptionsFor("sequences", deployment.name, nullptr);
   // After a switchover it is green whose values count.
-  const auto oriented = pipeline::Oriented(deployment, pipeline::CurrentEpoch(deployment, session));
+  const int64_t epoch = pipeline::CurrentEpoch(deployment, session);
+  const auto oriented = pipeline::Oriented(deployment, epoch);
   pg::Connection from(oriented.source, session);
   pg::Connection to(oriented.target, session);
+  // What has been read would be set on a side that is open by then.
+  if (!pipeline::TryShareTurn(from, deployment.name)) {
+    throw pg::Refused(fmt::format("a switchover of deployment {} is under way", deployment.name),
+                      "It sets the sequences itself, behind its fence.");
+  }
+  pipeline::RequireEpoch(from, to, deployment.name, epoch);
   pipeline::RequireFollows(to, from, deployment.name);
   const auto begun = std::chrono::steady_clock::now();
   const size_t count = pipeline::CopySequences(from, to, oriented.sides);
