@@ -338,11 +338,16 @@ Removed CleanUpOne(const pg::ConnInfo& side, const std::string& name, bool is_bl
   pg::Connection connection(side, session);
   const TurnRow turn = ReadTurn(connection, name);
   if (!turn.attempt.empty()) {
+    // What is on record here may be the only thing that tells the other side how it ended.
     throw pg::Refused(
-        fmt::format("a switchover of deployment {} was left unfinished, and only the other side "
-                    "knows how it ended",
+        fmt::format("a switchover of deployment {} was left unfinished, and it takes both sides to "
+                    "tell how it ended",
                     name),
-        "Bring the other side back and let `pgteal status` settle it.");
+        fmt::format(
+            "Bring the other side back: `pgteal status` settles it, `pgteal cleanup` cleans "
+            "both. If that server is gone for good, here: BEGIN READ WRITE; UPDATE "
+            "pgteal.turn SET attempt = NULL WHERE deployment = {}; COMMIT; then once more.",
+            pg::QuoteLiteral(name)));
   }
   const bool is_turned = turn.epoch % 2 == 1;
   Side found = is_blue ? Blue(std::move(connection), name, is_turned)

@@ -11,6 +11,7 @@
 #include "applier/schema.h"
 #include "pg/catalog.h"
 #include "pg/error.h"
+#include "pg/quote.h"
 #include "pg/sqlstate.h"
 #include "pipeline/beside.h"
 #include "pipeline/fence.h"
@@ -29,22 +30,31 @@ constexpr const char* kEndWalsenderSql =
 constexpr const char* kGone = "42704";
 constexpr int kDropAttempts = 20;
 
-constexpr const char* kSettledElsewhere =
-    "somebody else has ended this attempt: another pgteal found it without its tool";
-
-pg::Refused TurnedElsewhere(const std::string& deployment) {
-  return pg::Refused(
-      fmt::format("another tool has been at its turn since this one looked at deployment {}",
-                  deployment),
-      "Nothing was changed. `pgteal status` says which side takes the writes now; start again if "
-      "there is still something to do.");
+// The name taken off, the attempt cannot be completed any more. Waits for an opening that commits
+// at this very moment. One that is complete keeps its name until the closing side knows: see
+// Forget().
+void Disarm(pg::Connection& to, const std::string& deployment, const TurnRow& left) {
+  to.Exec(
+      "UPDATE pgteal.turn SET attempt = NULL WHERE deployment = $1 AND attempt = $2"
+      " AND epoch <= $3",
+      {deployment, left.attempt, std::to_string(left.epoch)});
 }
 
-// The name taken off, the attempt cannot be completed any more. Waits for an opening that commits
-// at this very moment.
-void Disarm(pg::Connection& to, const std::string& deployment, const std::string& attempt) {
-  to.Exec("UPDATE pgteal.turn SET attempt = NULL WHERE deployment = $1 AND attempt = $2",
-          {deployment, attempt});
+// The opened side need not bear witness any more. If it cannot be told, it keeps a name that does
+// no harm.
+void Forget(pg::Connection& to, const std::string& deployment, const std::string& attempt) {
+  try {
+    to.Exec("UPDATE pgteal.turn SET attempt = NULL WHERE deployment = $1 AND attempt = $2",
+            {deployment, attempt});
+  } catch (const pg::ConnectionLost& error) {
+    spdlog::debug("{} still bears the name of the attempt: {}", to.description(), error.what());
+  }
+}
+
+// False for a side that has been cleaned up, or is another database.
+bool HasTurn(pg::Connection& side, const std::string& deployment) {
+  return applier::HasSchema(side) &&
+         !side.Exec("SELECT FROM pgteal.turn WHERE deployment = $1", {deployment}).is_empty();
 }
 
 pg::ConnectionLost OnlyOpeningSideKnows() {
@@ -52,6 +62,21 @@ pg::ConnectionLost OnlyOpeningSideKnows() {
       "a switchover was cut off at its point of no return, and the side that was to be opened "
       "cannot be reached: only it knows what happened",
       "Bring it back; the next run, switchover or status decides and goes on.");
+}
+
+pg::Refused NobodyKnows(pg::Connection& from, pg::Connection& to, const std::string& deployment) {
+  const std::string row = "WHERE deployment = " + pg::QuoteLiteral(deployment);
+  return pg::Refused(
+      fmt::format("a switchover was cut off at its point of no return, and {} has nothing of it on "
+                  "record, which alone could tell whether it was opened: {} stays closed",
+                  to.description(), from.description()),
+      fmt::format("Look whether the connection string leads to the right database. If the record "
+                  "is gone for good, on the closed side: when the other one has taken writes,"
+                  " BEGIN READ WRITE; UPDATE pgteal.turn SET epoch = epoch + 1, attempt = NULL,"
+                  " phase = NULL {}; COMMIT; then `pgteal cleanup`. When it never has, BEGIN READ"
+                  " WRITE; UPDATE pgteal.turn SET phase = 'fenced' {}; COMMIT; then `pgteal status`"
+                  " opens the closed side.",
+                  row, row));
 }
 
 // `is_disarmed`: the opening side has been asked, so that the attempt can never be completed.
@@ -178,16 +203,21 @@ void WarnOfPoolerPauses(const Sides& sides) {
 // `to` is null when it cannot be reached.
 Settled Settle(pg::Connection& from, pg::Connection* to, const std::string& deployment,
                const TurnRow& left) {
-  if (to == nullptr && left.phase == "committing") throw OnlyOpeningSideKnows();
-  if (to != nullptr) {
-    Disarm(*to, deployment, left.attempt);
+  const bool is_on_record = to != nullptr && HasTurn(*to, deployment);
+  if (!is_on_record && left.phase == "committing") {
+    if (to == nullptr) throw OnlyOpeningSideKnows();
+    throw NobodyKnows(from, *to, deployment);
+  }
+  if (is_on_record) {
+    Disarm(*to, deployment, left);
     const int64_t epoch = ReadTurn(*to, deployment).epoch;
     if (epoch > left.epoch) {
       Finish(from, deployment, epoch);
+      Forget(*to, deployment, left.attempt);
       return Settled::kFinished;
     }
   }
-  Undo(from, deployment, left.attempt, to != nullptr);
+  Undo(from, deployment, left.attempt, is_on_record);
   if (to != nullptr) RemoveWayBack(*to, deployment);
   return Settled::kUndone;
 }
@@ -266,16 +296,6 @@ TurnRow ReadTurn(pg::Connection& side, const std::string& deployment) {
   return TurnFrom(side.Exec(query.sql, query.params));
 }
 
-void RequireEpoch(pg::Connection& from, pg::Connection& to, const std::string& deployment,
-                  int64_t epoch) {
-  const TurnRow closing = ReadTurn(from, deployment);
-  const TurnRow opening = ReadTurn(to, deployment);
-  const bool is_idle = closing.phase.empty() && opening.phase.empty();
-  if (!is_idle || std::max(closing.epoch, opening.epoch) != epoch) {
-    throw TurnedElsewhere(deployment);
-  }
-}
-
 int64_t CurrentEpoch(const Deployment& deployment, const pg::SessionOptions& session) {
   auto source = ConnectBeside(deployment.source, deployment.name, session);
   auto target = ConnectBeside(deployment.target, deployment.name, session);
@@ -288,51 +308,6 @@ Deployment Oriented(const Deployment& deployment, int64_t epoch) {
           .target = deployment.source,
           .name = deployment.name,
           .sides = applier::SideNamesAt(epoch)};
-}
-
-TurnAttempt::TurnAttempt(std::string deployment, std::string attempt, int64_t epoch)
-    : deployment_(std::move(deployment)), attempt_(std::move(attempt)), epoch_(epoch) {}
-
-void TurnAttempt::Lock(pg::Connection& from, pg::Connection& to) {
-  if (!TryLockTurn(from, deployment_)) {
-    throw pg::Refused(
-        fmt::format("a switchover or a sync-sequences of deployment {} is under way", deployment_),
-        "Wait for it, or end the tool that makes it.");
-  }
-  RequireEpoch(from, to, deployment_, epoch_);
-}
-
-void TurnAttempt::Begin(pg::Connection& from, pg::Connection& to) {
-  // What we know may be out of date if we have lost our lock: never back to an older turn.
-  constexpr const char* kBeginSql =
-      "INSERT INTO pgteal.turn AS known (deployment, epoch, attempt, phase)"
-      " VALUES ($1, $2, $3, $4) ON CONFLICT (deployment) DO UPDATE SET epoch = $2, attempt = $3,"
-      " phase = $4, updated_at = clock_timestamp()"
-      " WHERE known.epoch <= $2 AND known.phase IS NULL";
-  applier::EnsureSchema(from);
-  for (auto* side : {&from, &to}) {
-    const std::optional<std::string> phase =
-        side == &from ? std::optional<std::string>("preparing") : std::nullopt;
-    const auto row = side->Exec(kBeginSql, {deployment_, std::to_string(epoch_), attempt_, phase});
-    if (row.affected_rows() != 1) throw TurnedElsewhere(deployment_);
-  }
-}
-
-void TurnAttempt::SetPhase(pg::Connection& from, const std::string& phase) {
-  const auto row = from.Exec(
-      "UPDATE pgteal.turn SET phase = $3, updated_at = clock_timestamp()"
-      " WHERE deployment = $1 AND attempt = $2",
-      {deployment_, attempt_, phase});
-  if (row.affected_rows() != 1) throw pg::Refused(kSettledElsewhere, "Start it again.");
-}
-
-void TurnAttempt::Complete(pg::Connection& to) {
-  const auto row = to.Exec(
-      "UPDATE pgteal.turn SET epoch = epoch + 1, attempt = NULL, way_back = NULL, updated_at = "
-      "clock_timestamp()"
-      " WHERE deployment = $1 AND attempt = $2 AND epoch = $3",
-      {deployment_, attempt_, std::to_string(epoch_)});
-  if (row.affected_rows() != 1) throw pg::Refused(kSettledElsewhere, "Start it again.");
 }
 
 Settled SettleTurn(const Deployment& deployment, const std::string& own_attempt,

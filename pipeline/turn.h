@@ -28,7 +28,8 @@ namespace pgteal::pipeline {
 //               alone
 //   committing  the opening side may have been opened: it decides
 // Whoever settles an attempt first takes its name off the opening side's row, after which it can
-// never be completed, and only then opens the closing side again.
+// never be completed, and only then opens the closing side again. An attempt that is complete keeps
+// its name on the opened side until the closed side's row knows: till then it is the only witness.
 struct TurnRow {
   int64_t epoch = 0;
   std::string attempt;        // empty: none

@@ -115,6 +115,36 @@ TEST_F(CleanupTest, OneSideIsNotCleanedWhileOnlyTheOtherKnowsWhoTakesTheWrites) 
   EXPECT_EQ(db_.Pgteal({"cleanup"})->WaitExit(), 0);
 }
 
+// Only the opened side knows that it was opened, until the closed one has heard of it.
+TEST_F(CleanupTest, TheProofThatGreenWasOpenedIsKeptUntilBlueKnows) {
+  ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
+  const auto run = db_.Pgteal({"run", "--copy", "none"});
+  ASSERT_TRUE(run->WaitForLog("streaming slot="));
+  const auto killed = db_.Pgteal(
+      {"switchover", "--hook",
+       "test \"$PGTEAL_PHASE\" != commit || kill -9 $PPID " + std::to_string(run->pid())});
+  EXPECT_EQ(killed->WaitExit(), 128 + 9) << killed->Log();
+  run->WaitExit();
+  const auto refused = db_.Pgteal({"cleanup", "--only", "green"});
+  EXPECT_EQ(refused->WaitExit(), 3);
+  EXPECT_NE(refused->Log().find("was left unfinished"), std::string::npos) << refused->Log();
+  // Gone in another way: nobody can tell, so nothing is opened.
+  const std::string proof = "DELETE FROM pgteal.turn";
+  green().Exec("BEGIN; CREATE TABLE kept AS SELECT * FROM pgteal.turn; " + proof + "; COMMIT");
+  const auto unknown = db_.Pgteal({"status"});
+  unknown->WaitExit();
+  EXPECT_NE(unknown->Log().find("has nothing of it on record"), std::string::npos)
+      << unknown->Log();
+  EXPECT_EQ(blue().Scalar("SELECT phase FROM pgteal.turn"), "committing");
+  EXPECT_NE(blue().Scalar("SELECT count(*) FROM pgteal.fence"), "0");
+  green().Exec("INSERT INTO pgteal.turn SELECT * FROM kept; DROP TABLE kept");
+  EXPECT_EQ(db_.Pgteal({"status"})->WaitExit(), 0);
+  EXPECT_EQ(blue().Scalar("SELECT epoch || coalesce(phase, '') FROM pgteal.turn"), "1");
+  const auto cleaned = db_.Pgteal({"cleanup", "--only", "green"});
+  EXPECT_EQ(cleaned->WaitExit(), 0) << cleaned->Log();
+  EXPECT_EQ(db_.Pgteal({"cleanup", "--only", "blue"})->WaitExit(), 0);
+}
+
 TEST_F(CleanupTest, ANameThatNobodyBearsIsRefusedAndAnotherDeploymentKeepsWhatIsItsOwn) {
   ExecBoth("CREATE TABLE bare (v int)");
   const std::string before = blue().Scalar(kCatalog);
