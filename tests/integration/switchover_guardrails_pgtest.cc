@@ -225,6 +225,32 @@ TEST_F(GuardrailTest, ACommitBehindTheFenceIsRefused) {
   EXPECT_FALSE(IsGreenOpen());
 }
 
+// The guardrails were asked before: neither a new table nor its rows would be on green.
+TEST_F(TurnTest, ATableThatIsMadeAfterTheGuardrailsIsRefused) {
+  run_ = db_.Pgteal({"run", "--copy", "none", "--include-table", "ledger"});
+  ASSERT_TRUE(run_->WaitForLog("streaming slot=")) << run_->Log();
+  const auto at = [](const std::string& phase, const std::string& command) {
+    return "test \"$PGTEAL_PHASE\" != '" + phase + "' || " + command;
+  };
+  const std::string make = Psql("-c 'CREATE TABLE late (id int)' -c 'INSERT INTO late VALUES (1)'");
+  for (const auto* phase : {"guardrails", "catch up"}) {
+    SCOPED_TRACE(phase);
+    EXPECT_EQ(Turn({"--hook", at(phase, make)}), 3) << Log();
+    EXPECT_THAT(Log(), testing::HasSubstr("public.late is missing on green"));
+    EXPECT_EQ(Log().find("step=fence") != std::string::npos, std::string(phase) == "catch up");
+    ExpectOneSideOpen();
+    EXPECT_FALSE(IsGreenOpen());
+    db_.blue().Exec("DROP TABLE late");
+  }
+  // What both sides have got is not in the way.
+  const std::string index = Psql(
+      "-c 'SET default_transaction_read_only = off' -c 'CREATE INDEX late ON ledger (number)'");
+  EXPECT_EQ(Turn({"--hook", at("catch up", "{ " + index + "; PGTEAL_SOURCE=\"$PGTEAL_TARGET\"; " +
+                                               index + "; }")}),
+            0)
+      << Log();
+}
+
 TEST_F(GuardrailTest, ASessionThatComesBackBehindTheFenceIsRefused) {
   const std::string arrived =
       Psql("-c \"SELECT 'here' FROM pg_stat_activity WHERE application_name = 'guest'\"");

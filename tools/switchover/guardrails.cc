@@ -195,7 +195,7 @@ std::vector<std::string> FindConcerns(pg::Connection& from, pg::Connection& to,
 }
 
 void AddCheckResults(pg::Connection& from, pg::Connection& to, const pipeline::Deployment& oriented,
-                     const pipeline::FenceOptions& fence, const std::set<std::string>& skip,
+                     const pipeline::FenceOptions& fence, const CheckSelection& checks,
                      std::vector<Objection>* objections, std::vector<std::string>* warnings) {
   CheckOptions options;
   options.leave_roles = fence.leave_roles;
@@ -203,7 +203,8 @@ void AddCheckResults(pg::Connection& from, pg::Connection& to, const pipeline::D
   options.sides = oriented.sides;
   options.phase = CheckPhase::kSwitchover;
   options.source = oriented.source;
-  options.skip = skip;
+  options.only = checks.only;
+  options.skip = checks.skip;
   const auto results = RunChecks(&from, &to, options);
   for (const auto& result : FatalOf(results)) {
     for (const auto& finding : result.findings) {

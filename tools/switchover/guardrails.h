@@ -17,10 +17,15 @@ namespace pgteal::tools {
 std::vector<Objection> FindObjections(pg::Connection& from, pg::Connection& to,
                                       const pipeline::Deployment& oriented,
                                       const pipeline::FenceOptions& fence);
+// Ids of `pgteal check`.
+struct CheckSelection {
+  std::set<std::string> only;  // empty: all
+  std::set<std::string> skip;
+};
 // The same checks as `pgteal check`, in the words of a switchover: what is fatal at this point, and
 // what could not be asked.
 void AddCheckResults(pg::Connection& from, pg::Connection& to, const pipeline::Deployment& oriented,
-                     const pipeline::FenceOptions& fence, const std::set<std::string>& skip,
+                     const pipeline::FenceOptions& fence, const CheckSelection& checks,
                      std::vector<Objection>* objections, std::vector<std::string>* warnings);
 // Throws Refused unless the last `pgteal verify` is fresh, of all tables, and found nothing.
 void RequireVerified(pg::Connection& to, const std::string& deployment);

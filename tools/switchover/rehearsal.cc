@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "pipeline/large_objects.h"
+#include "pipeline/schema_catalog.h"
 #include "pipeline/sequence_copy.h"
 
 namespace pgteal::tools {
@@ -35,10 +36,10 @@ Rehearsal RehearseTurn(pg::Connection& from, pg::Connection& to, Drain& drain) {
   const auto from_trip = Time([&from] { from.Exec("SELECT 1"); });
   const auto to_trip = Time([&to] { to.Exec("SELECT 1"); });
   add("fence", from_trip * kStatementsFence);
-  // One more time for the proof.
+  // One more time for the proof, which also looks whether the schema is the same.
   const auto drained = Time([&drain] { drain.ToEnd(); });
   add("drain", drained);
-  add("prove", drained);
+  add("prove", drained + Time([&from] { pipeline::SchemaToken(from); }));
   // Writing them takes about as long as reading both sides.
   const auto read = Time([&] {
     rehearsal.sequences = pipeline::ReadSequences(from).size();

@@ -16,6 +16,7 @@
 #include "pipeline/large_objects.h"
 #include "pipeline/pooler_pause.h"
 #include "pipeline/read_only.h"
+#include "pipeline/schema_catalog.h"
 #include "pipeline/sequence_copy.h"
 #include "pipeline/table_state.h"
 #include "pipeline/way_back.h"
@@ -36,6 +37,8 @@ constexpr milliseconds kStreamWait{3000};
 
 // What only the stream in the other direction needs.
 constexpr std::array kWayBackChecks = {"H10", "H15", "H16"};
+// What a change of the schema or of the publication makes out of date.
+constexpr std::array kSchemaChecks = {"H9", "D19", "D20"};
 
 // And what the server's clock says at this moment, in microseconds since 2000.
 constexpr const char* kPreparedSql =
@@ -186,21 +189,14 @@ void Switchover::Connect() {
 void Switchover::CheckGuardrails() {
   Step("guardrails", [this] {
     WaitForStream();
+    schema_token_ = pipeline::SchemaToken(*from_);
     auto objections = FindObjections(*from_, *to_, oriented_, fence_);
     if (objections.empty()) {
-      auto skip = options_.skip_checks;
-      if (!options_.way_back) skip.insert(kWayBackChecks.begin(), kWayBackChecks.end());
-      AddCheckResults(*from_, *to_, oriented_, fence_, skip, &objections, &report_.warnings);
+      CheckSelection checks{.only = {}, .skip = options_.skip_checks};
+      if (!options_.way_back) checks.skip.insert(kWayBackChecks.begin(), kWayBackChecks.end());
+      AddCheckResults(*from_, *to_, oriented_, fence_, checks, &objections, &report_.warnings);
     }
-    for (const auto& objection : objections) {
-      spdlog::error("guardrail: {}. {}", objection.what, objection.fix);
-    }
-    report_.reasons = objections;
-    if (!objections.empty()) {
-      throw pg::Refused(fmt::format("{} guardrails say no, the first: {}", objections.size(),
-                                    objections.front().what),
-                        objections.front().fix);
-    }
+    Require(objections);
     if (options_.verify) RequireVerified(*to_, oriented_.name);
     if (pooler_) pooler_->Check(oriented_.target);
     for (const auto& concern : FindConcerns(*from_, *to_, fence_)) {
@@ -208,6 +204,29 @@ void Switchover::CheckGuardrails() {
     }
     for (const auto& concern : report_.warnings) spdlog::warn("{}", concern);
   });
+}
+
+void Switchover::Require(const std::vector<Objection>& objections) {
+  for (const auto& objection : objections) {
+    spdlog::error("guardrail: {}. {}", objection.what, objection.fix);
+  }
+  report_.reasons = objections;
+  if (objections.empty()) return;
+  throw pg::Refused(fmt::format("{} guardrails say no, the first: {}", objections.size(),
+                                objections.front().what),
+                    objections.front().fix);
+}
+
+// What was made since the guardrails is on one side alone, and its rows may be in no stream.
+void Switchover::CheckSchemaAgain() {
+  const std::string token = pipeline::SchemaToken(*from_);
+  if (token == schema_token_) return;
+  schema_token_ = token;
+  const CheckSelection checks{.only = {kSchemaChecks.begin(), kSchemaChecks.end()},
+                              .skip = options_.skip_checks};
+  std::vector<Objection> objections;
+  AddCheckResults(*from_, *to_, oriented_, fence_, checks, &objections, &report_.warnings);
+  Require(objections);
 }
 
 // A run that has just turned round, or that reconnects, is there in a moment.
@@ -239,6 +258,8 @@ void Switchover::Prepare() {
 // A fence that falls while much is still on its way only makes the outage longer.
 void Switchover::CatchUp() {
   Step("catch up", [this] {
+    // Here it costs no outage. Our own schema may have been made meanwhile, too.
+    CheckSchemaAgain();
     while ((report_.lag_bytes = drain_->LagBytes()) > kLagAtFenceMax) Pause(kLagLook);
     drain_->ToEnd();
   });
@@ -296,6 +317,7 @@ void Switchover::Prove() {
           unseen));
     }
     outage_.LastCommit(drain_->last_commit());
+    CheckSchemaAgain();
   });
 }
 

@@ -61,6 +61,8 @@ class Switchover {
   void Connect();
   void EndLeftPause();
   void CheckGuardrails();
+  void CheckSchemaAgain();
+  void Require(const std::vector<Objection>& objections);
   void WaitForStream();
   void Prepare();
   void CatchUp();
@@ -87,6 +89,7 @@ class Switchover {
   pipeline::Deployment oriented_;  // source closes, target opens
   pipeline::FenceOptions fence_;
   int64_t epoch_ = 0;
+  std::string schema_token_;  // of the closing side, as the guardrails have seen it
   SwitchoverReport report_;
   pg::Interrupt interrupt_;  // ends every wait before the point of no return
   Watchdog watchdog_;
