@@ -50,8 +50,8 @@ SELECT r.rolname, CASE WHEN me.rolsuper THEN NULL
  ORDER BY 1)";
 
 // What is to be closed: the database, the roles that could get in, and those that could not but
-// have a default of their own, here or everywhere. With what each is in this database now, and
-// whether its login is to be closed, too. $1 as above, $2 the deployment. Roles that another
+// have a default of their own, here or everywhere, if our role may alter them: nothing hangs on
+// those. With what each is in this database now, and whether its login is to be closed, too. $1 as above, $2 the deployment. Roles that another
 // deployment's fence has closed here were able to get in. What such a fence has set tells nothing
 // of what was there before: it knows. A mark that no fence knows is left over.
 constexpr const char* kClosingSql = R"(
@@ -66,8 +66,11 @@ roles AS (
          (has_database_privilege(r.oid, current_database(), 'CONNECT')
           AND (r.rolcanlogin OR EXISTS (SELECT FROM marks WHERE role = r.oid)))
          OR (NOT r.rolcanlogin
-             AND EXISTS (SELECT FROM others WHERE kind = 'login' AND role = r.rolname)) AS gets_in
-    FROM pg_roles AS r
+             AND EXISTS (SELECT FROM others WHERE kind = 'login' AND role = r.rolname)) AS gets_in,
+         me.rolsuper OR (NOT r.rolsuper AND me.rolcreaterole
+           AND (current_setting('server_version_num')::int < 160000
+                OR pg_has_role(me.oid, r.oid, 'MEMBER WITH ADMIN OPTION'))) AS is_in_reach
+    FROM pg_roles AS r JOIN pg_roles AS me ON me.rolname = current_user
    WHERE r.rolname NOT IN (current_user, session_user) AND r.rolname <> ALL ($1::name[])),
 subjects AS (
   SELECT 'database' AS kind, '' AS role, false AS gets_in,
@@ -75,7 +78,8 @@ subjects AS (
   UNION ALL
   SELECT 'role in database', r.rolname, r.gets_in,
          (SELECT value FROM settings WHERE role = r.oid AND is_here)
-    FROM roles AS r WHERE r.gets_in OR EXISTS (SELECT FROM settings WHERE role = r.oid))
+    FROM roles AS r
+   WHERE r.gets_in OR (r.is_in_reach AND EXISTS (SELECT FROM settings WHERE role = r.oid)))
 SELECT s.kind, s.role, CASE WHEN f.deployment IS NOT NULL THEN f.former
                             WHEN s.value <> 'oN' THEN s.value END, s.gets_in
   FROM subjects AS s

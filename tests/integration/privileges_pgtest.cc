@@ -163,6 +163,17 @@ TEST_F(ModestRole, TheFenceNamesWhatItCannotCloseUnlessItIsLeftAlone) {
               HasSubstr("GRANT pg_signal_backend TO mover;"));
 }
 
+TEST_F(ModestRole, ARoleThatCannotLogInAndIsBeyondReachIsNotInTheWay) {
+  for (auto* side : {&db_.blue(), &db_.green()}) {
+    side->Exec(
+        "CREATE ROLE readonly NOLOGIN SUPERUSER; ALTER ROLE readonly SET"
+        " default_transaction_read_only = on");
+  }
+  EXPECT_EQ(TurnAsMover({"switchover"}), 0) << Log();
+  ExpectOneSideOpen();
+  for (auto* side : {&db_.blue(), &db_.green()}) side->Exec("DROP ROLE readonly");
+}
+
 TEST_F(ModestRole, ChecksThatWereSkippedAreInTheReport) {
   ASSERT_EQ(TurnAsMover({"switchover", "--json", "--skip-check", "D19", "--skip-check", "H8"}), 0)
       << Log();
