@@ -13,6 +13,7 @@
 #include "pg/error.h"
 #include "pipeline/beside.h"
 #include "pipeline/open_sides.h"
+#include "pipeline/slot_use.h"
 
 namespace pgteal::pipeline {
 namespace {
@@ -129,9 +130,10 @@ void ApplyStage::MeasureDistance() {
 pg::Lsn ApplyStage::TakeOver() {
   if (lane_count_ == 0) OpenLanes(kAllLanes);
   // Our own lanes began after this session.
-  EndZombies(
-      "AND backend_start < (SELECT backend_start FROM pg_stat_activity"
-      " WHERE pid = pg_backend_pid())");
+  EndLanes(green_, deployment_.name,
+           "AND backend_start < (SELECT backend_start FROM pg_stat_activity"
+           " WHERE pid = pg_backend_pid())",
+           kZombieWaitMs);
   if (lacks_schema_) applier::EnsureSchema(green_);  // an older pgteal may have made it
   const auto row = applier::TakeOver(green_, deployment_.name, generation_, 6 * kZombieWaitMs);
   generation_ = row.generation;
@@ -140,16 +142,6 @@ pg::Lsn ApplyStage::TakeOver() {
   order_ = std::make_unique<CommitOrder>(lane_count_ + 1, supervisor_.interrupt());
   BuildLanes();
   return row.end_lsn;
-}
-
-// Whoever still holds a lane's transaction has lost blue's slot to us: it is a zombie.
-void ApplyStage::EndZombies(const std::string& which) {
-  green_.Exec(
-      "SELECT pg_terminate_backend(pid, $2::bigint) FROM pg_stat_activity"
-      " WHERE application_name = $1 AND usename = current_user AND datname = current_database() " +
-          which,
-      {SessionOptionsFor("lane", deployment_.name, nullptr).application_name,
-       std::to_string(kZombieWaitMs)});
 }
 
 applier::ApplierOptions ApplyStage::LaneOptions(size_t index) const {
@@ -189,7 +181,7 @@ void ApplyStage::BuildLanes() {
   }
   appliers_.clear();
   // Those of a process that connected meanwhile and did not get the slot, or lost it.
-  EndZombies(fmt::format("AND pid NOT IN ({})", own));
+  EndLanes(green_, deployment_.name, fmt::format("AND pid NOT IN ({})", own), kZombieWaitMs);
   appliers.resize(lane_count_);
   for (size_t i = 0; i < lane_count_; ++i) {
     if (appliers[i]) appliers[i]->Own(*generation_);

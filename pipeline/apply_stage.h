@@ -80,7 +80,6 @@ class ApplyStage {
   applier::ApplierOptions LaneOptions(size_t index) const;
   std::unique_ptr<applier::Applier> OpenLane(size_t index) const;
   std::unique_ptr<applier::Applier> OpenOwnLane(size_t index) const;
-  void EndZombies(const std::string& which);
   void MeasureDistance();
   void BuildLanes();
   void BuildEarlyLane();

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <numeric>
 
 #include "applier/schema.h"
@@ -18,8 +17,6 @@
 #include "pipeline/read_only.h"
 #include "pipeline/rivals.h"
 #include "pipeline/sequence_copy.h"
-#include "pipeline/slot_use.h"
-#include "pipeline/source_identity.h"
 #include "pipeline/table_state.h"
 #include "pipeline/wal_flusher.h"
 
@@ -32,13 +29,10 @@ constexpr milliseconds kTick{100};
 // Tables that come, go or are rewritten between lock and snapshot make us look again.
 constexpr int kSnapshotAttempts = 20;
 
-// Large objects have a row of their own in table_state.
-PlannedTable LargeObjectsRow() { return {.schema = "pg_catalog", .name = "pg_largeobject"}; }
-
 }  // namespace
 
 Load::Load(const Deployment& deployment, const LoadOptions& options)
-    : deployment_(deployment), options_(options) {}
+    : deployment_(deployment), options_(options), claim_(deployment) {}
 
 Load::~Load() { supervisor_.interrupt().Raise(); }
 
@@ -70,6 +64,9 @@ Load::End Load::Run(const std::atomic<bool>& stop, const Watch& watch) {
 
 void Load::Conduct() {
   progress_.Enter(LoadPhase::kCheck);
+  Connect();
+  Claim();
+  if (is_resumed_ && !is_reload() && LoadStateOf(state_) != LoadState::kLoading) return EndOther();
   Check();
   const bool needs_snapshot = state_ != "indexing";
   do {
@@ -100,17 +97,30 @@ void Load::Connect() {
   green_ = green.get();
 }
 
-void Load::Check() {
-  Connect();
+// What green has on record is read once nobody else can change it.
+void Load::Claim() {
   RequirePair(*blue_, *green_);
+  claim_.Lock(*green_, !is_reload(), supervisor_.interrupt());
   PrepareLoadSession(*green_);
   state_ = DeploymentState(*green_, deployment_.name);
   is_resumed_ = !state_.empty();
+}
+
+// Somebody else has loaded it while we waited.
+void Load::EndOther() {
+  has_postponed_checks_ = LoadStateOf(state_) == LoadState::kCatchingUp;
+  spdlog::info("deployment {} has been loaded by another process", deployment_.name);
+  claim_.Unlock(*green_);
+  progress_.End();
+}
+
+void Load::Check() {
   if (!is_resumed_) RequireNoRival(*blue_, *green_, deployment_.name, options_.bootstrap);
   if (options_.mode == CopyMode::kAll && !is_reload()) CheckSchema();
-  CheckSlot();
+  RequireIdleSlot(*blue_, deployment_, is_resumed_);
   PreparePublication(*blue_, deployment_, options_.bootstrap);
   if (is_reload()) reload_ = FindPublished(*blue_, deployment_.name, options_.reload);
+  if (is_resumed_) claim_.TakeOver(*green_);
   if (!is_resumed_ && options_.mode == CopyMode::kData) {
     plan_ = ReadPlan(*blue_, deployment_.name);
     MatchTarget(*green_, &plan_);
@@ -136,30 +146,10 @@ void Load::CheckSchema() {
   schema_ = schema.get();
 }
 
-void Load::CheckSlot() {
-  const auto slot = pg::FindSlot(*blue_, deployment_.name);
-  if (is_resumed_ && !slot) {
-    throw pg::Refused(fmt::format("slot {} does not exist on blue", deployment_.name),
-                      "Somebody dropped it. Run `pgteal cleanup` and begin anew.");
-  }
-  if (!slot) return;
-  RequireKeptSlot(*slot, deployment_.sides);
-  if (SlotUser(*blue_, deployment_.name)) {
-    throw pg::Refused(fmt::format("another process streams from slot {}", deployment_.name),
-                      "Stop it first: this load and its stream must not overlap.");
-  }
-}
-
 // Which tables of an earlier attempt are left; none for a first one: all.
 std::optional<std::set<TableKey>> Load::Wanted() {
   if (is_reload()) return reload_;
-  if (!is_resumed_) return std::nullopt;
-  std::set<TableKey> wanted;
-  for (const auto& [key, table] : ReadTableStates(*green_, deployment_.name)) {
-    if (!IsCopied(table)) wanted.insert(key);
-  }
-  wanted.erase({LargeObjectsRow().schema, LargeObjectsRow().name});
-  return wanted;
+  return is_resumed_ ? std::optional(ReadUncopied(*green_, deployment_.name)) : std::nullopt;
 }
 
 // The locks come before the slot: what is rewritten or emptied between a snapshot and its COPY
@@ -202,27 +192,34 @@ bool Load::TryOpenSnapshot(bool is_temporary, const std::optional<std::set<Table
 // From here on an interrupted load is known to green, and goes on.
 void Load::Record() {
   membership_ = ReadMembership(lock_->session(), deployment_.name);
-  if (is_reload()) {
-    MatchTarget(*green_, &plan_);  // once on record, only a reload takes a table off it
-    RecordBehind(*green_, deployment_.name, membership_, KeysOf(plan_));
-    AddTableStates(*green_, deployment_.name, plan_);
-    for (const auto& table : plan_) SetCopying(*green_, deployment_.name, table);
-    return;
-  }
-  if (!state_.empty()) {
-    RecordComplete(*green_, deployment_.name, membership_, KeysOf(plan_));
-    return AddTableStates(*green_, deployment_.name, plan_);
-  }
+  if (is_reload()) MatchTarget(*green_, &plan_);  // once on record, only a reload takes it off
+  if (!state_.empty()) return claim_.Commit(*green_, [this] { RecordResumed(); });
   const auto slot = pg::FindSlot(*blue_, deployment_.name);
   if (!slot) throw pg::Refused(fmt::format("slot {} vanished", deployment_.name));
   state_ = dump_ ? "schema" : "copying";
   ClaimStart(*green_, deployment_.name);  // or we would empty the table states of another process
+  green_->Exec("BEGIN");
   ForgetTableStates(*green_, deployment_.name);
   RecordAllComplete(*green_, deployment_.name, membership_);
   AddTableStates(*green_, deployment_.name, plan_);
+  green_->Exec("COMMIT");
   SetReadOnly(*green_, deployment_.name);
   BeginDeployment(*green_, deployment_.name, *identity_, slot->confirmed_flush_lsn,
                   slot->confirmed_flush_lsn, state_);
+  claim_.TakeOver(*green_);
+}
+
+void Load::RecordResumed() {
+  AddTableStates(*green_, deployment_.name, plan_);
+  if (!is_reload()) {
+    return RecordComplete(*green_, deployment_.name, membership_, KeysOf(plan_));
+  }
+  RecordBehind(*green_, deployment_.name, membership_, KeysOf(plan_));
+  for (const auto& table : plan_) SetCopying(*green_, deployment_.name, table);
+}
+
+void Load::SetState(const std::string& state) {
+  claim_.Commit(*green_, [&] { SetDeploymentState(*green_, deployment_.name, state_ = state); });
 }
 
 // pg_dump locks every table, too. If DDL waits for one of our locks meanwhile, it cannot: false,
@@ -255,7 +252,7 @@ bool Load::TakeDump() {
 void Load::CreateSchema() {
   if (state_ != "schema") return;
   schema_->CreatePreData(pre_data_.get());
-  SetDeploymentState(*green_, deployment_.name, state_ = "copying");
+  SetState("copying");
 }
 
 // Workers that find no table to copy any more build the indexes of those that are copied.
@@ -284,10 +281,10 @@ void Load::CopyTables() {
 void Load::EmptyTables(const std::vector<CopyTask>& tasks) {
   for (const auto& task : tasks) {
     if (!task.pages || task.pages->begin != 0) continue;
-    green_->Exec("BEGIN");
-    TableCopier::Empty(*green_, plan_[task.table]);
-    SetEmptied(*green_, deployment_.name, plan_[task.table]);
-    green_->Exec("COMMIT");
+    claim_.Commit(*green_, [&] {
+      TableCopier::Empty(*green_, plan_[task.table]);
+      SetEmptied(*green_, deployment_.name, plan_[task.table]);
+    });
   }
 }
 
@@ -309,9 +306,7 @@ std::vector<std::jthread> Load::StartWorkers(CopyQueue& queue, size_t copiers) {
     workers.push_back(supervisor_.Start(
         [this, &queue, copies] {
           if (copies) {
-            TableCopier(deployment_.source, deployment_.target, SessionOptions("copy"),
-                        deployment_.name, *point_)
-                .Run(queue);
+            TableCopier(deployment_, SessionOptions("copy"), claim_, *point_).Run(queue);
           }
           if (builds_) schema_->Build(*builds_);
         },
@@ -337,8 +332,7 @@ void Load::AwaitCopies(CopyQueue& queue) {
     if (supervisor_.interrupt().is_raised()) throw pg::Interrupted();
   }
   if (queue.postponed().empty()) return;
-  TableCopier(lock_->session(), deployment_.target, SessionOptions("copy"), deployment_.name,
-              *point_)
+  TableCopier(lock_->session(), deployment_, SessionOptions("copy"), claim_, *point_)
       .RunPostponed(queue);
 }
 
@@ -349,7 +343,7 @@ void Load::EndCopy() {
   lock_->Release();
   slot_.reset();
   ForgetVanished(*blue_, *green_, deployment_.name);
-  if (!is_reload()) SetDeploymentState(*green_, deployment_.name, state_ = "indexing");
+  if (!is_reload()) SetState("indexing");
   if (!builds_) return;
   progress_.Enter(LoadPhase::kIndexes);
   builds_->ReleaseAll();
@@ -362,8 +356,10 @@ void Load::CopyObjects() {
   if (found != states.end() && IsCopied(found->second)) return;
   const size_t count = CopyLargeObjects(lock_->session(), *green_, options_.dump);
   if (count == 0) return;
-  AddTableStates(*green_, deployment_.name, {row});
-  SetCopied(*green_, deployment_.name, row, point_->lsn, count, 0);
+  claim_.Commit(*green_, [&] {
+    AddTableStates(*green_, deployment_.name, {row});
+    SetCopied(*green_, deployment_.name, row, point_->lsn, count, 0);
+  });
   spdlog::info("large objects copied: {}; later changes are not in the stream", count);
 }
 
@@ -382,18 +378,25 @@ void Load::FinishSchema() {
 }
 
 void Load::Finish() {
+  if (!is_reload()) {
+    const size_t sequences = CopySequences(*blue_, *green_, deployment_.sides);
+    spdlog::info("sequences set on green: {}", sequences);
+  }
+  claim_.Commit(*green_, [this] { RecordEnd(); });
+  claim_.Unlock(*green_);
+  progress_.End();
+}
+
+void Load::RecordEnd() {
   SetAllReady(*green_, deployment_.name);
   if (is_reload()) {
     RecordComplete(*green_, deployment_.name, membership_, KeysOf(plan_));
   } else {
-    const size_t sequences = CopySequences(*blue_, *green_, deployment_.sides);
-    spdlog::info("sequences set on green: {}", sequences);
     SetDeploymentState(*green_, deployment_.name,
                        has_postponed_checks_ ? "catching_up" : "streaming");
   }
   applier::RecordEvent(*green_, deployment_.name, is_reload() ? "reloaded" : "loaded",
                        fmt::format("tables: {}", plan_.size()));
-  progress_.End();
 }
 
 }  // namespace pgteal::pipeline

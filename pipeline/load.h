@@ -14,6 +14,7 @@
 #include "pg/replication.h"
 #include "pipeline/bootstrap.h"
 #include "pipeline/build_queue.h"
+#include "pipeline/load_claim.h"
 #include "pipeline/load_progress.h"
 #include "pipeline/load_state.h"
 #include "pipeline/options.h"
@@ -65,14 +66,17 @@ class Load {
   pg::SessionOptions SessionOptions(const std::string& part);
   void Conduct();
   void Connect();
+  void Claim();
+  void EndOther();
   void Check();
   void CheckSchema();
-  void CheckSlot();
   std::optional<std::set<TableKey>> Wanted();
   void OpenSnapshot();
   std::unique_ptr<pg::ReplicationConnection> OpenSlotSession();
   bool TryOpenSnapshot(bool is_temporary, const std::optional<std::set<TableKey>>& wanted);
   void Record();
+  void RecordResumed();
+  void SetState(const std::string& state);
   bool TakeDump();
   void CreateSchema();
   void CopyTables();
@@ -85,10 +89,12 @@ class Load {
   void CopyObjects();
   void FinishSchema();
   void Finish();
+  void RecordEnd();
   bool is_reload() const { return !options_.reload.empty(); }
 
   const Deployment& deployment_;
   const LoadOptions& options_;
+  LoadClaim claim_;  // our session with green has it
   Supervisor supervisor_;
   LoadProgress progress_;
 

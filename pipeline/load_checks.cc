@@ -10,6 +10,8 @@
 #include "pg/error.h"
 #include "pg/quote.h"
 #include "pipeline/bootstrap.h"
+#include "pipeline/slot_use.h"
+#include "pipeline/source_identity.h"
 
 namespace pgteal::pipeline {
 namespace {
@@ -146,6 +148,20 @@ void RequireEmptyTables(pg::Connection& green, const std::vector<PlannedTable>& 
   if (filled.empty()) return;
   throw pg::Refused("tables on green hold rows that pgteal did not write: " + Join(filled),
                     "Empty them, or use --copy none if green holds blue's rows already.");
+}
+
+void RequireIdleSlot(pg::Connection& blue, const Deployment& deployment, bool is_resumed) {
+  const auto slot = pg::FindSlot(blue, deployment.name);
+  if (is_resumed && !slot) {
+    throw pg::Refused(fmt::format("slot {} does not exist on blue", deployment.name),
+                      "Somebody dropped it. Run `pgteal cleanup` and begin anew.");
+  }
+  if (!slot) return;
+  RequireKeptSlot(*slot, deployment.sides);
+  if (SlotUser(blue, deployment.name)) {
+    throw pg::Refused(fmt::format("another process streams from slot {}", deployment.name),
+                      "Stop it first: this load and its stream must not overlap.");
+  }
 }
 
 std::set<TableKey> FindPublished(pg::Connection& blue, const std::string& publication,

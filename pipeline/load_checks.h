@@ -7,6 +7,7 @@
 
 #include "pg/connection.h"
 #include "pipeline/copy_plan.h"
+#include "pipeline/options.h"
 #include "pipeline/schema_dump.h"
 #include "pipeline/table_state.h"
 
@@ -22,6 +23,9 @@ void RequireRolesAndExtensions(pg::Connection& blue, pg::Connection& green,
                                const DumpOptions& options);
 // For --copy data: tables without rows.
 void RequireEmptyTables(pg::Connection& green, const std::vector<PlannedTable>& plan);
+
+// Nobody streams, and the slot of a load that goes on is there.
+void RequireIdleSlot(pg::Connection& blue, const Deployment& deployment, bool is_resumed);
 
 // For --reload-table: the tables as the plan has them, which names partitions where the publication
 // sends those. Throws ConfigError for a table that is not in the deployment's publication.

@@ -12,6 +12,7 @@
 #include "pg/error.h"
 #include "pg/sqlstate.h"
 #include "pipeline/beside.h"
+#include "pipeline/load_claim.h"
 #include "pipeline/slot_restart.h"
 #include "pipeline/slot_use.h"
 #include "pipeline/source_identity.h"
@@ -164,6 +165,7 @@ pg::Lsn Session::CheckSource() {
     pg::FlushPast(*blue_, state_.until_lsn);
   }
   RequireNobodyReadsAhead();
+  RequireNobodyLoads();
   // Nobody streams: it is likely that green becomes ours. Who follows at once needs one lane.
   const bool is_behind = source_lsn_.value >= progress->end_lsn.value + kBacklogForAllLanes;
   if (!slot->is_active) apply_->OpenLanes(is_behind ? kAllLanes : 1);
@@ -175,6 +177,13 @@ void Session::RequireNobodyReadsAhead() {
   if (ReadsAhead(*blue_, deployment_.name)) {
     ThrowBusy(fmt::format("slot {} is being read ahead by another process", deployment_.name));
   }
+}
+
+// What is applied while a table is copied would be lost, or doubled.
+void Session::RequireNobodyLoads() {
+  const auto load = LoadOn(apply_->green(), deployment_.name);
+  if (!load) return;
+  ThrowBusy(deployment_.sides.Format("process {} of green loads tables of the deployment", *load));
 }
 
 // A copy can be made of a slot that another process streams from: that one must not be overtaken.
@@ -195,6 +204,7 @@ void Session::StartStream(pg::Lsn progress_lsn) {
     stream_->StartReplication(stream_options_, progress_lsn);
     RequireNobodyReadsAhead();
   }
+  RequireNobodyLoads();  // whoever begins to, now that the slot is taken, sees that
   spdlog::info("{} slot={} lsn={} binary={}", read_ahead_ ? "reading ahead" : "streaming",
                deployment_.name, progress_lsn, stream_options_.binary);
 }

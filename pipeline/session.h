@@ -60,6 +60,7 @@ class Session {
   void Connect();
   pg::Lsn CheckSource();
   void RequireNobodyReadsAhead();
+  void RequireNobodyLoads();
   void RequireNobodyStreams();
   void StartStream(pg::Lsn progress_lsn);
   std::unique_ptr<ReadAhead> BeginReadAhead(pg::Lsn progress_lsn);

@@ -23,6 +23,15 @@ std::optional<int> ReadsAhead(pg::Connection& blue, const std::string& deploymen
   return FindPart(blue, kReadAheadPart, deployment);
 }
 
+void EndLanes(pg::Connection& green, const std::string& deployment, const std::string& which,
+              int wait_ms) {
+  green.Exec(
+      "SELECT pg_terminate_backend(pid, $2::bigint) FROM pg_stat_activity"
+      " WHERE application_name = $1 AND usename = current_user AND datname = current_database() " +
+          which,
+      {SessionOptionsFor("lane", deployment, nullptr).application_name, std::to_string(wait_ms)});
+}
+
 std::optional<int> RunOn(pg::Connection& side, const std::string& deployment) {
   for (const char* part : {"load", "source", "target"}) {
     if (auto pid = FindPart(side, part, deployment)) return pid;

@@ -17,6 +17,12 @@ std::optional<int> ReadsAhead(pg::Connection& blue, const std::string& deploymen
 // Process of blue that works for whoever has the deployment's slot: it streams or reads ahead.
 std::optional<int> SlotUser(pg::Connection& blue, const std::string& deployment);
 
+// Ends the sessions with which a deployment's changes are applied, or those of them that `which`, a
+// condition that begins with AND, leaves; waits so long for each. Whoever still has one has lost
+// the slot: it is a zombie.
+void EndLanes(pg::Connection& green, const std::string& deployment, const std::string& which,
+              int wait_ms);
+
 // Process of either side that works for a `run`, a capture or a load of the deployment.
 std::optional<int> RunOn(pg::Connection& side, const std::string& deployment);
 

@@ -88,25 +88,24 @@ void PrepareLoadSession(pg::Connection& green) {
   if (pg::MaySetReplicaRole(green)) green.Exec("SET session_replication_role = replica");
 }
 
-TableCopier::TableCopier(const pg::ConnInfo& source, const pg::ConnInfo& target,
-                         const pg::SessionOptions& session, std::string deployment,
-                         SnapshotPoint point)
-    : deployment_(std::move(deployment)),
+TableCopier::TableCopier(const Deployment& deployment, const pg::SessionOptions& session,
+                         const LoadClaim& claim, SnapshotPoint point)
+    : claim_(claim),
       point_(std::move(point)),
-      own_(std::make_unique<pg::Connection>(source, session)),
+      own_(std::make_unique<pg::Connection>(deployment.source, session)),
       blue_(*own_),
-      green_(target, session) {
+      green_(deployment.target, session) {
   own_->EnlargeInputBuffer();
   PrepareLoadSession(green_);
 }
 
-TableCopier::TableCopier(pg::Connection& blue, const pg::ConnInfo& target,
-                         const pg::SessionOptions& session, std::string deployment,
+TableCopier::TableCopier(pg::Connection& blue, const Deployment& deployment,
+                         const pg::SessionOptions& session, const LoadClaim& claim,
                          SnapshotPoint point)
-    : deployment_(std::move(deployment)),
+    : claim_(claim),
       point_(std::move(point)),
       blue_(blue),
-      green_(target, session) {
+      green_(deployment.target, session) {
   PrepareLoadSession(green_);
 }
 
@@ -183,7 +182,11 @@ void TableCopier::CopyOrPostpone(CopyQueue& queue, const CopyQueue::Entry& entry
   if (!queue.Finish(entry)) return;
   const uint64_t rows = entry.progress->rows.load();
   const uint64_t bytes = entry.progress->bytes.load();
-  if (entry.task.pages) SetCopied(green_, deployment_, table, point_.lsn, rows, bytes);
+  if (entry.task.pages) {
+    claim_.Commit(green_, [&] {
+      SetCopied(green_, claim_.deployment(), table, point_.lsn, rows, bytes);
+    });
+  }
   entry.progress->is_done.store(true);
   spdlog::info("table {}.{} copied rows={} bytes={}", table.schema, table.name, rows, bytes);
   queue.TellCopied(entry);
@@ -193,19 +196,17 @@ void TableCopier::CopyOrPostpone(CopyQueue& queue, const CopyQueue::Entry& entry
 // nothing half done.
 void TableCopier::CopyWhole(const CopyQueue::Entry& entry) {
   const auto& table = *entry.table;
-  SetCopying(green_, deployment_, table);
-  green_.Exec("BEGIN");
-  Empty(green_, table);
-  Pump(entry, table.may_freeze);
-  SetCopied(green_, deployment_, table, point_.lsn, entry.progress->rows.load(),
-            entry.progress->bytes.load());
-  green_.Exec("COMMIT");
+  SetCopying(green_, claim_.deployment(), table);
+  claim_.Commit(green_, [&] {
+    Empty(green_, table);
+    Pump(entry, table.may_freeze);
+    SetCopied(green_, claim_.deployment(), table, point_.lsn, entry.progress->rows.load(),
+              entry.progress->bytes.load());
+  });
 }
 
 void TableCopier::CopyPart(const CopyQueue::Entry& entry) {
-  green_.Exec("BEGIN");
-  Pump(entry, false);
-  green_.Exec("COMMIT");
+  claim_.Commit(green_, [&] { Pump(entry, false); });
   const auto& table = *entry.table;
   const auto& pages = *entry.task.pages;
   spdlog::debug("part of table {}.{} copied first_page={} end_page={}", table.schema, table.name,

@@ -9,13 +9,14 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <vector>
 
 #include "pg/connection.h"
 #include "pg/lsn.h"
 #include "pipeline/copy_plan.h"
+#include "pipeline/load_claim.h"
 #include "pipeline/load_progress.h"
+#include "pipeline/options.h"
 
 namespace pgteal::pipeline {
 
@@ -69,11 +70,11 @@ struct SnapshotPoint {
 // them. One thread.
 class TableCopier {
  public:
-  TableCopier(const pg::ConnInfo& source, const pg::ConnInfo& target,
-              const pg::SessionOptions& session, std::string deployment, SnapshotPoint point);
+  TableCopier(const Deployment& deployment, const pg::SessionOptions& session,
+              const LoadClaim& claim, SnapshotPoint point);
   // Reads through `blue`, a session that holds the locks and shows the snapshot already.
-  TableCopier(pg::Connection& blue, const pg::ConnInfo& target, const pg::SessionOptions& session,
-              std::string deployment, SnapshotPoint point);
+  TableCopier(pg::Connection& blue, const Deployment& deployment,
+              const pg::SessionOptions& session, const LoadClaim& claim, SnapshotPoint point);
 
   // Empties a table that an interrupted copy may have left rows in.
   static void Empty(pg::Connection& green, const PlannedTable& table);
@@ -92,7 +93,7 @@ class TableCopier {
   void CopyPart(const CopyQueue::Entry& entry);
   void Pump(const CopyQueue::Entry& entry, bool freeze);
 
-  const std::string deployment_;
+  const LoadClaim& claim_;
   const SnapshotPoint point_;
   std::unique_ptr<pg::Connection> own_;
   pg::Connection& blue_;

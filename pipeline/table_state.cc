@@ -48,16 +48,25 @@ std::set<TableKey> KeysOf(const std::vector<PlannedTable>& plan) {
   return keys;
 }
 
+PlannedTable LargeObjectsRow() { return {.schema = "pg_catalog", .name = "pg_largeobject"}; }
+
+std::set<TableKey> ReadUncopied(pg::Connection& green, const std::string& name) {
+  std::set<TableKey> keys;
+  for (const auto& [key, table] : ReadTableStates(green, name)) {
+    if (!IsCopied(table)) keys.insert(key);
+  }
+  keys.erase({LargeObjectsRow().schema, LargeObjectsRow().name});
+  return keys;
+}
+
 void AddTableStates(pg::Connection& green, const std::string& name,
                     const std::vector<PlannedTable>& plan) {
-  green.Exec("BEGIN");
   for (const auto& table : plan) {
     green.Exec(
         "INSERT INTO pgteal.table_state (deployment, schema_name, table_name, phase)"
         " VALUES ($1, $2, $3, 'pending') ON CONFLICT DO NOTHING",
         {name, table.schema, table.name});
   }
-  green.Exec("COMMIT");
 }
 
 void ForgetTableStates(pg::Connection& side, const std::string& name) {

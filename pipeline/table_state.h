@@ -33,6 +33,11 @@ inline bool IsCopied(const TableState& state) {
 std::set<TableKey> KeysOf(const std::vector<PlannedTable>& plan);
 bool IsCopied(const std::map<TableKey, TableState>& states, const PlannedTable& table);
 
+// Large objects have a row of their own.
+PlannedTable LargeObjectsRow();
+// Tables that an earlier attempt has not copied.
+std::set<TableKey> ReadUncopied(pg::Connection& green, const std::string& name);
+
 // Rows for tables that have none yet, as pending.
 void AddTableStates(pg::Connection& green, const std::string& name,
                     const std::vector<PlannedTable>& plan);

@@ -1,9 +1,12 @@
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "tests/support/cluster_pair.h"
+#include "tests/support/gate.h"
 #include "tests/support/wait.h"
 #include "tests/support/workload.h"
 
@@ -15,6 +18,8 @@ using std::chrono::seconds;
 
 class LoadResume : public PairTest {
  protected:
+  using Args = std::vector<std::string>;
+
   // Two tables on both sides, rows on blue alone. `a` is the larger one and is copied first.
   void MakeTables() {
     ExecBoth(
@@ -40,6 +45,12 @@ class LoadResume : public PairTest {
     blue().Exec("SELECT pg_logical_emit_message(true, 'test', 'mark')");
     ASSERT_TRUE(db_.WaitCaughtUp(seconds(60)));
     EXPECT_TRUE(db_.Equal());
+  }
+  // Somebody waits to empty it on green.
+  [[nodiscard]] bool WaitForLockOf(const std::string& table) {
+    const std::string waiters =
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '" + table + "'::regclass";
+    return WaitUntil([&] { return green().Scalar(waiters) != "0"; }, seconds(30));
   }
   std::string State(const std::string& table) {
     return green().Scalar("SELECT phase FROM pgteal.table_state WHERE table_name = '" + table +
@@ -128,6 +139,69 @@ TEST_F(LoadResume, OneTableOfARunningDeploymentIsReloaded) {
   blue().Exec("UPDATE b SET n = n + 1");
   ExpectCaughtUpAndEqual();
   EXPECT_EQ(run->Log().find("table public.a copied"), std::string::npos);
+}
+
+TEST_F(LoadResume, ASecondRunWaitsUntilAReloadIsDone) {
+  MakeTables();
+  auto run = db_.Pgteal({"run", "--copy", "data"});
+  ExpectLoadedAndEqual(*run);
+  run->Terminate();
+  ASSERT_EQ(run->WaitExit(), 130);
+
+  Sql holder = db_.clusters().green().Connect(db_.name());
+  holder.Exec("BEGIN; LOCK TABLE a IN ACCESS SHARE MODE");
+  const Args reload = {"run",    "--copy", "data",           "--jobs", "1", "--reload-table",
+                       "public.a", "--reload-table", "public.b"};
+  run = db_.Pgteal(reload);
+  ASSERT_TRUE(WaitForLockOf("a"));
+  const auto second = db_.Pgteal({"run", "--copy", "data"});
+  EXPECT_TRUE(second->WaitForLog("waiting for slot pgteal: process", seconds(10)))
+      << second->Log();
+  const auto third = db_.Pgteal(reload);
+  EXPECT_EQ(third->WaitExit(), 3) << third->Log();
+  // Behind the snapshot of the reload.
+  blue().Exec("UPDATE b SET n = 1");
+  holder.Exec("ROLLBACK");
+  ASSERT_TRUE(run->WaitForLog("table public.b copied rows=100"));
+  ExpectCaughtUpAndEqual();
+  EXPECT_TRUE(second->IsRunning());
+}
+
+// On a machine that has stalled; its socket holds what blue has sent, and it has not heard that
+// blue gave it up.
+TEST_F(LoadResume, AFormerRunThatWakesDuringAReloadDoesNotWriteOnTopOfTheCopy) {
+  MakeTables();
+  Gate gate(db_.clusters().blue());
+  const auto former = db_.PgtealVia(gate.ConnInfo(db_.name()), "", {"run", "--copy", "data"});
+  ASSERT_TRUE(former->WaitForLog("streaming slot"));
+  blue().Exec("UPDATE b SET t = 'read' WHERE id = 1");
+  ExpectCaughtUpAndEqual();
+  former->Signal(SIGSTOP);
+  const uint64_t passed = gate.bytes_to_client();
+  blue().Exec("UPDATE b SET t = 'sent' WHERE id = 1");
+  ASSERT_TRUE(WaitUntil([&] { return gate.bytes_to_client() > passed; }, seconds(30)));
+  gate.Stop();
+  blue().Exec(
+      "UPDATE b SET t = 'later' WHERE id = 1;"
+      "SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots"
+      " WHERE slot_name = 'pgteal'");
+
+  Sql holder = db_.clusters().green().Connect(db_.name());
+  holder.Exec("BEGIN; LOCK TABLE a IN ACCESS SHARE MODE");
+  const auto run = db_.Pgteal({"run", "--copy", "data", "--jobs", "2", "--reload-table", "a",
+                               "--reload-table", "b"});
+  ASSERT_TRUE(run->WaitForLog("table public.b copied rows=100")) << run->Log();
+  former->Signal(SIGCONT);
+  const auto has_acted = [&] {
+    return former->Log().find("session ended") != std::string::npos ||
+           green().Scalar("SELECT t FROM b WHERE id = 1") == "sent";
+  };
+  EXPECT_TRUE(WaitUntil(has_acted, seconds(30))) << former->Log();
+  gate.Pass();
+  holder.Exec("ROLLBACK");
+  ASSERT_TRUE(run->WaitForLog("streaming slot"));
+  ExpectCaughtUpAndEqual();
+  EXPECT_EQ(former->WaitExit(), 3) << former->Log();
 }
 
 TEST_F(LoadResume, TwentyKillsAtRandomPointsAndTheLoadIsExact) {

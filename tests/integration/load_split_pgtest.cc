@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <csignal>
 #include <string>
 #include <thread>
 #include <utility>
@@ -128,6 +129,35 @@ TEST_F(LoadSplit, AKillAmongTheRangesLeavesNothingDoubled) {
   ASSERT_TRUE(db_.WaitCaughtUp(seconds(90)));
   const std::string all = "SELECT count(*), sum(hashtext(x::text)) FROM wide AS x";
   EXPECT_EQ(blue().Query(all), green().Query(all));
+}
+
+// Its session on green, which holds the lock, is ended; its workers go on.
+TEST_F(LoadSplit, ALoadThatAnotherOneHasTakenOverAddsNothing) {
+  // A page for each row.
+  blue().Exec(
+      "CREATE TABLE pages (n int, t text); ALTER TABLE pages ALTER t SET STORAGE PLAIN;"
+      "ALTER TABLE pages REPLICA IDENTITY FULL;"
+      "INSERT INTO pages SELECT g, repeat('x', 7000) FROM generate_series(1, 9000) g");
+  Gate gate(db_.clusters().green());
+  gate.LimitBytesPerSecond(kSlowBytesPerSecond);
+  const auto former = db_.PgtealVia("", gate.ConnInfo(db_.name()),
+                                    {"--log-level", "debug", "run", "--jobs", "2"});
+  ASSERT_TRUE(former->WaitForLog("part of table public.pages", seconds(60)));
+  former->Signal(SIGSTOP);
+  const auto run = db_.Pgteal({"run"});
+  EXPECT_TRUE(run->WaitForLog("waiting for process", seconds(10))) << run->Log();
+  green().Exec(
+      "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+      " WHERE application_name = 'pgteal load pgteal' AND pid IN (SELECT pid FROM pg_locks"
+      " WHERE locktype = 'advisory')");
+  const std::string waiters =
+      "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'pages'::regclass";
+  EXPECT_TRUE(WaitUntil([&] { return green().Scalar(waiters) != "0"; }, seconds(30)));
+  gate.Pass();
+  former->Signal(SIGCONT);
+  EXPECT_TRUE(former->WaitExit().value_or(0) != 0) << former->Log();
+  ASSERT_TRUE(run->WaitForLog("sequences set", seconds(120))) << run->Log();
+  EXPECT_EQ(green().Scalar("SELECT count(*) FROM pages"), "9000");
 }
 
 }  // namespace
