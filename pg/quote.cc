@@ -38,4 +38,17 @@ std::string QuoteLiteral(std::string_view text) {
   return out += '\'';
 }
 
+std::string ArrayLiteral(const std::vector<std::string>& values) {
+  std::string text;
+  for (const auto& value : values) {
+    text += text.empty() ? "{\"" : ",\"";
+    for (const char c : value) {
+      if (c == '"' || c == '\\') text += '\\';
+      text += c;
+    }
+    text += '"';
+  }
+  return text.empty() ? "{}" : text + "}";
+}
+
 }  // namespace pgteal::pg

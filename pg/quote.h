@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pgteal::pg {
 
@@ -16,6 +17,8 @@ std::string QuoteQualified(std::string_view schema, std::string_view name);
 // it's \ -> 'it''s \'; with a backslash the E'' form, so that standard_conforming_strings does not
 // matter. Throws ConfigError on a NUL byte.
 std::string QuoteLiteral(std::string_view text);
+// a, b"c -> {"a","b\"c"}: a parameter of type text[].
+std::string ArrayLiteral(const std::vector<std::string>& values);
 
 }  // namespace pgteal::pg
 

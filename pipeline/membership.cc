@@ -59,9 +59,11 @@ constexpr const char* kBornSql = R"(EXISTS (
             AND a.xmin = first.xmin AND a.xmax = 0 AND a.cmin::text::bigint < i.cmin::text::bigint
             AND a.cmin IN (first.cmin, f.cmin) AND coalesce(f.xmin = first.xmin, true)))";
 
-// $1: tables. The row of a system column is written once, when the table is made.
+// $1: tables. The row of a system column is written once, when the table is made. A vacuum that
+// made a table empty has counted its rows.
 constexpr const char* kOriginsSql = R"(
 SELECT c.oid, coalesce(pg_relation_size(c.oid), 0) = 0, c.relfilenode IN (0, c.oid),
+       c.reltuples < 0 AND c.relfilenode = c.oid AND coalesce(pg_relation_size(c.oid), 0) = 0,
        EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass
                   AND d.objid = c.oid AND d.objsubid = 0 AND d.refclassid = 'pg_namespace'::regclass
                   AND d.xmin = first.xmin AND d.cmin = first.cmin),
@@ -115,9 +117,10 @@ std::map<Oid, Origin> ReadOrigins(pg::Connection& blue, const std::set<Oid>& tab
   const auto rows = blue.Exec(fmt::format(kOriginsSql, kBornSql), {"{" + list + "}"});
   for (int i = 0; i < rows.rows(); ++i) {
     origins[rows.String(i, 0)] = {.is_empty = rows.Bool(i, 1),
+                                  .never_had_rows = rows.Bool(i, 3),
                                   .has_first_storage = rows.Bool(i, 2),
-                                  .has_first_schema = rows.Bool(i, 3),
-                                  .was_made_as_partition = rows.Bool(i, 4)};
+                                  .has_first_schema = rows.Bool(i, 4),
+                                  .was_made_as_partition = rows.Bool(i, 5)};
   }
   return origins;
 }

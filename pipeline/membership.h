@@ -48,6 +48,7 @@ std::vector<Oid> Lineage(const Membership& membership, const Oid& table);
 // What the catalogs still tell of how a table came to be.
 struct Origin {
   bool is_empty = false;
+  bool never_had_rows = false;  // for certain
   // Never rewritten: it was not unlogged before. TRUNCATE, VACUUM FULL and the like rewrite, too.
   bool has_first_storage = false;
   bool has_first_schema = false;

@@ -2,152 +2,46 @@
 
 #include <map>
 
-#include "pipeline/schema_diff.h"
+#include "pipeline/complete_record.h"
+#include "pipeline/following_tables.h"
 
 namespace pgteal::pipeline {
 namespace {
 
-constexpr const char* kKind = kCompleteTable;
-// The object of the row that says that there is a record, even of nothing.
-constexpr const char* kMark = "";
-// That row's definition, before the containers that are known, which may be none.
-constexpr std::string_view kEach = "each";
-// An older pgteal kept neither partitions nor tables that came with a container.
-constexpr std::string_view kOids = "oids";
-// One still older kept names.
-constexpr const char* kNoOids = "";
-constexpr std::string_view kBehind = "behind ";
-
-// What is said of one way of a table, which is unique; then the table's name, for who reads it.
-using Rows = std::map<std::string, std::string>;
-
-struct Record {
-  bool exists = false;
-  bool has_each = false;
-  bool has_oids = false;
-  std::string containers;
-  Rows rows;
-  std::set<std::string> names;     // complete, without oids
-  std::set<std::string> complete;  // ways
-  std::set<std::string> behind;    // ways
-  std::set<Oid> tables_behind;
-};
-
-// A way ends with its table.
-Oid TableOf(const std::string& way) { return way.substr(way.rfind(' ') + 1); }
-
-std::string NameOf(const TableKey& key) { return key.first + "." + key.second; }
-
-void ReadMark(const std::string& definition, Record* record) {
-  record->exists = true;
-  record->has_each = definition.starts_with(kEach);
-  record->has_oids = record->has_each || definition.starts_with(kOids);
-  if (record->has_oids) record->containers = definition.substr(kEach.size());
-}
-
-Record ReadRecord(pg::Connection& green, const std::string& deployment) {
-  static_assert(kEach.size() == kOids.size());
-  const auto rows = green.Exec(
-      "SELECT object, definition FROM pgteal.schema_baseline WHERE deployment = $1 AND kind = $2",
-      {deployment, kKind});
-  Record record;
-  for (int i = 0; i < rows.rows(); ++i) {
-    const std::string name = rows.String(i, 0);
-    const std::string definition = rows.String(i, 1);
-    record.rows[definition] = name;
-    if (name == kMark) {
-      ReadMark(definition, &record);
-    } else if (definition == kNoOids) {
-      record.names.insert(name);
-    } else if (definition.starts_with(kBehind)) {
-      record.behind.insert(definition.substr(kBehind.size()));
-      record.tables_behind.insert(TableOf(definition));
-    } else {
-      record.complete.insert(definition);
-    }
-  }
-  return record;
-}
-
-std::string Mark(const Membership& membership) {
-  return std::string(kEach) + (membership.containers.empty() ? "" : " ") + membership.containers;
-}
-
-void Add(const MemberTable& table, bool is_behind, Rows* rows) {
-  for (const auto& way : table.ways) {
-    rows->emplace((is_behind ? std::string(kBehind) : "") + way.text, NameOf(table.key));
-  }
-}
-
-std::string ArrayLiteral(const std::vector<std::string>& values) {
-  std::string text;
-  for (const auto& value : values) {
-    text += text.empty() ? "{\"" : ",\"";
-    for (const char c : value) {
-      if (c == '"' || c == '\\') text += '\\';
-      text += c;
-    }
-    text += '"';
-  }
-  return text.empty() ? "{}" : text + "}";
-}
-
-// In two statements, since there may be tens of thousands.
-void Replace(pg::Connection& green, const std::string& deployment, const Rows& before,
-             const Rows& after) {
-  std::vector<std::string> gone;
-  std::vector<std::string> names;
-  std::vector<std::string> definitions;
-  for (const auto& [definition, name] : before) {
-    const auto kept = after.find(definition);
-    if (kept == after.end() || kept->second != name) gone.push_back(definition);
-  }
-  for (const auto& [definition, name] : after) {
-    const auto kept = before.find(definition);
-    if (kept != before.end() && kept->second == name) continue;
-    names.push_back(name);
-    definitions.push_back(definition);
-  }
-  if (gone.empty() && names.empty()) return;
-  green.ExecTogether(
-      {{.sql = "DELETE FROM pgteal.schema_baseline WHERE deployment = $1 AND kind = $2"
-               " AND definition = ANY ($3::text[])",
-        .params = {deployment, kKind, ArrayLiteral(gone)}},
-       {.sql = "INSERT INTO pgteal.schema_baseline (deployment, kind, object, definition)"
-               " SELECT $1, $2, t.object, t.definition"
-               " FROM unnest($3::text[], $4::text[]) AS t(object, definition)",
-        .params = {deployment, kKind, ArrayLiteral(names), ArrayLiteral(definitions)}}});
-}
-
 struct Findings {
   std::vector<std::string> behind;
-  Rows before;
-  Rows after;
+  RecordRows before;
+  RecordRows after;
 };
 
 // Tells which tables are complete, from what is recorded and what the catalogs tell of the others.
 class Judge {
  public:
-  Judge(pg::Connection& blue, const Record& record, const Membership& now)
-      : record_(record), now_(now) {
+  Judge(pg::Connection& blue, pg::Connection& green, const CompleteRecord& record,
+        const Membership& now, Moment moment)
+      : green_(green), record_(record), now_(now), moment_(moment) {
     if (!record.exists) return;
     std::set<Oid> unknown;
+    std::set<TableKey> keys;
     for (const auto& [oid, table] : now.tables) {
       if (table.ways.empty() || IsRecorded(table)) continue;
       for (const auto& one : Lineage(now, oid)) unknown.insert(one);
+      keys.insert(table.key);
     }
     origins_ = ReadOrigins(blue, unknown);
+    following_ = FindFollowing(green, keys);
   }
 
   Findings Find() {
-    Findings found{.behind = {}, .before = record_.rows, .after = {{Mark(now_), kMark}}};
+    Findings found{.behind = {}, .before = record_.rows, .after = {}};
+    AddMark(now_, &found.after);
     std::set<Oid> behind;
     for (const auto& [oid, table] : now_.tables) {
       if (!table.is_partitioned && IsBehind(oid, table)) behind.insert(oid);
     }
     for (const auto& oid : behind) CountParents(oid);
     for (const auto& [oid, table] : now_.tables) {
-      Add(table, behind.contains(oid) || parents_.contains(oid), &found.after);
+      AddWays(table, behind.contains(oid) || parents_.contains(oid), &found.after);
     }
     std::set<std::string> names;
     for (const auto& oid : behind) names.insert(ReloadName(now_.tables.at(NamedFor(oid)).key));
@@ -166,12 +60,25 @@ class Judge {
 
   // One that is behind stays so whatever it comes with later.
   bool IsBehind(const Oid& oid, const MemberTable& table) {
-    if (table.ways.empty() || IsRecorded(table) || Is(oid, &Origin::is_empty, true)) return false;
+    if (table.ways.empty() || IsRecorded(table) || IsEmpty(oid, table)) return false;
     if (record_.tables_behind.contains(oid)) return true;
     for (const auto& way : table.ways) {
       if (IsMadeInside(oid, way) || IsTakenOver(oid, way)) return false;
     }
     return true;
+  }
+
+  // On both sides. What blue has deleted while it was not published is still on green.
+  bool IsEmpty(const Oid& oid, const MemberTable& table) {
+    if (!Is(oid, &Origin::is_empty, true)) return false;
+    const bool is_new = Is(oid, &Origin::never_had_rows, true);
+    const bool is_seen =
+        record_.tables_complete.contains(oid) || record_.tables_behind.contains(oid);
+    if (is_seen && !is_new && moment_ == Moment::kStart) return false;
+    const auto found = following_.find(table.key);
+    // Where its parent is what is sent, green may have its rows anywhere in that.
+    if (found == following_.end()) return is_new || !now_.is_via_root || table.parent.empty();
+    return found->second.may_be_read && !HasRows(green_, table.key, found->second);
   }
 
   bool IsMadeInside(const Oid& oid, const MembershipWay& way) const {
@@ -231,16 +138,21 @@ class Judge {
     return found == origins_.end() ? if_gone : found->second.*what;
   }
 
-  const Record& record_;
+  pg::Connection& green_;
+  const CompleteRecord& record_;
   const Membership& now_;
-  std::map<Oid, Origin> origins_;  // of what is not recorded
+  const Moment moment_;
+  // Of what is not recorded.
+  std::map<Oid, Origin> origins_;
+  std::map<TableKey, FollowingTable> following_;
   std::set<Oid> parents_;
 };
 
-Findings Compare(pg::Connection& blue, pg::Connection& green, const std::string& deployment) {
+Findings Compare(pg::Connection& blue, pg::Connection& green, const std::string& deployment,
+                 Moment moment) {
   const auto record = ReadRecord(green, deployment);
   const auto now = ReadMembership(blue, deployment);
-  return Judge(blue, record, now).Find();
+  return Judge(blue, green, record, now, moment).Find();
 }
 
 // Of tables that are copied, and of their partitions, whatever was said before.
@@ -253,21 +165,22 @@ void RecordCopied(pg::Connection& green, const std::string& deployment,
       if (tables.contains(membership.tables.at(one).key)) copied.insert(oid);
     }
   }
-  Rows after;
+  RecordRows after;
   for (const auto& [definition, name] : before) {
     if (!copied.contains(TableOf(definition))) after.emplace(definition, name);
   }
-  for (const auto& oid : copied) Add(membership.tables.at(oid), is_behind, &after);
-  Replace(green, deployment, before, after);
+  for (const auto& oid : copied) AddWays(membership.tables.at(oid), is_behind, &after);
+  ReplaceRecord(green, deployment, before, after);
 }
 
 }  // namespace
 
 void RecordAllComplete(pg::Connection& green, const std::string& deployment,
                        const Membership& membership) {
-  Rows after{{Mark(membership), kMark}};
-  for (const auto& [oid, table] : membership.tables) Add(table, false, &after);
-  Replace(green, deployment, ReadRecord(green, deployment).rows, after);
+  RecordRows after;
+  AddMark(membership, &after);
+  for (const auto& [oid, table] : membership.tables) AddWays(table, false, &after);
+  ReplaceRecord(green, deployment, ReadRecord(green, deployment).rows, after);
 }
 
 void RecordComplete(pg::Connection& green, const std::string& deployment,
@@ -280,15 +193,16 @@ void RecordBehind(pg::Connection& green, const std::string& deployment,
   RecordCopied(green, deployment, membership, tables, true);
 }
 
-bool RecordPublished(pg::Connection& blue, pg::Connection& green, const std::string& deployment) {
-  const auto found = Compare(blue, green, deployment);
-  Replace(green, deployment, found.before, found.after);
+bool RecordPublished(pg::Connection& blue, pg::Connection& green, const std::string& deployment,
+                     Moment moment) {
+  const auto found = Compare(blue, green, deployment, moment);
+  ReplaceRecord(green, deployment, found.before, found.after);
   return found.behind.empty();
 }
 
 std::vector<std::string> TablesBehind(pg::Connection& blue, pg::Connection& green,
                                       const std::string& deployment) {
-  return Compare(blue, green, deployment).behind;
+  return Compare(blue, green, deployment, Moment::kLater).behind;
 }
 
 }  // namespace pgteal::pipeline

@@ -12,12 +12,12 @@
 namespace pgteal::pipeline {
 
 // Which tables of blue's publication have all their rows on green. One that came into it after the
-// stream had begun, and not empty, has not: what was written before is in no stream, and only a
-// reload brings it. It may have been named, or attached to a table that is, moved into a schema
-// that is published, or been unlogged. Nor has one that left and came back, under whatever name.
-// What was made inside has each row from its creation: with a publication of all tables, or of a
-// schema, or as a partition of a published table. Where the catalogs do not tell that, it is taken
-// to be behind: a reload too many loses nothing.
+// stream had begun, and not empty on both sides, has not: what was written before is in no stream,
+// and only a reload brings it. It may have been named, or attached to a table that is, moved into a
+// schema that is published, or been unlogged. Nor has one that left and came back, under whatever
+// name. What was made inside has each row from its creation: with a publication of all tables, or
+// of a schema, or as a partition of a published table. Where the catalogs do not tell that, it is
+// taken to be behind: a reload too many loses nothing.
 //
 // What is known to be complete is kept in pgteal.schema_baseline on green, by the ways in which
 // tables are in the publication.
@@ -32,9 +32,13 @@ void RecordComplete(pg::Connection& green, const std::string& deployment,
 // Before such a copy: until it is complete they are behind, under whatever name.
 void RecordBehind(pg::Connection& green, const std::string& deployment,
                   const Membership& membership, const std::set<TableKey>& tables);
+// At the start of a stream, rows of before are still to come: a table that has left since and came
+// back may not stay as empty as it is on green.
+enum class Moment { kStart, kLater };
 // Keeps the record: what came empty is complete from now on. Where there is none, as of an older
 // pgteal, it takes everything to be complete. False while a table is behind.
-bool RecordPublished(pg::Connection& blue, pg::Connection& green, const std::string& deployment);
+bool RecordPublished(pg::Connection& blue, pg::Connection& green, const std::string& deployment,
+                     Moment moment);
 
 // The tables that are not complete, as --reload-table takes them: schema.table, without quotes but
 // around a schema that has a dot in its name. Reads only.

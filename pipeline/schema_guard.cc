@@ -68,7 +68,7 @@ SchemaGuard::~SchemaGuard() { Stop(); }
 void SchemaGuard::Prepare(pg::Connection& blue, pg::Connection& green) {
   try {
     // What is behind is for the first look to tell. Without one, a switchover asks all the same.
-    bool is_complete = RecordPublished(blue, green, deployment_.name);
+    bool is_complete = RecordPublished(blue, green, deployment_.name, Moment::kStart);
     is_complete &= !WarnOfUnfinished(blue, green, deployment_.name);
     if (mode_ == DdlGuard::kOff) return;
     has_log_ = mode_ == DdlGuard::kEventTrigger && InstallDdlLog(blue);
@@ -178,7 +178,7 @@ void SchemaGuard::Look(pg::Connection& blue, pg::Connection& green) {
   if (!baseline) return;
   const auto drift =
       FindDrift(blue, green, deployment_.name, *baseline, CompareStructure(blue, green));
-  RecordPublished(blue, green, deployment_.name);
+  RecordPublished(blue, green, deployment_.name, Moment::kLater);
   Report(green, drift);
   tokens_ = tokens;
 }

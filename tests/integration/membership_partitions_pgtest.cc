@@ -74,6 +74,11 @@ class Attached : public Membership {
     blue().Exec("INSERT INTO p2 VALUES (11), (12)");
     ExecEverywhere("ALTER TABLE p ATTACH PARTITION p2 FOR VALUES FROM (10) TO (20)");
   }
+  void ComeBackEmpty() {
+    ExecEverywhere("ALTER TABLE p DETACH PARTITION p1");
+    blue().Exec("TRUNCATE p1");
+    ExecEverywhere("ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (10)");
+  }
   void ExpectReloadMends(const std::string& table) {
     ASSERT_NO_FATAL_FAILURE(ExpectBehind(table));
     ASSERT_NO_FATAL_FAILURE(StreamOnce());
@@ -142,6 +147,30 @@ TEST_F(Attached, APartitionThatLeftAndCameBackHasToBeReloaded) {
   blue().Exec("INSERT INTO p1 VALUES (2)");
   ExecEverywhere("ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (10)");
   ExpectReloadMends("p1");
+}
+
+TEST_F(Attached, APartitionThatCameBackEmptyHasToBeReloadedWhileGreenHasRows) {
+  ASSERT_NO_FATAL_FAILURE(BeginWithParent());
+  ASSERT_NO_FATAL_FAILURE(ComeBackEmpty());
+  ExpectReloadMends("p1");
+}
+
+TEST_F(Attached, APartitionThatCameBackEmptyIsReloadedWithItsParentWhereThatIsWhatIsSent) {
+  ASSERT_NO_FATAL_FAILURE(BeginWithParent(" WITH (publish_via_partition_root = true)"));
+  ASSERT_NO_FATAL_FAILURE(ComeBackEmpty());
+  ExpectReloadMends("p");
+}
+
+// Green has other partitions then, which cannot be asked for one of blue's.
+TEST_F(Attached, ANewPartitionIsCompleteWhereGreenHasOthers) {
+  db_.GreenWriter().Exec("ALTER TABLE p1 RENAME TO all_of_it");
+  ASSERT_NO_FATAL_FAILURE(BeginWithParent(" WITH (publish_via_partition_root = true)"));
+  blue().Exec("CREATE TABLE p2 (LIKE p INCLUDING ALL)");
+  blue().Exec("ALTER TABLE p ATTACH PARTITION p2 FOR VALUES FROM (10) TO (20)");
+  EXPECT_THAT(Ask().Findings("H9"), testing::Not(testing::HasSubstr("--reload-table")));
+  blue().Exec("ALTER TABLE p DETACH PARTITION p1; TRUNCATE p1");
+  blue().Exec("ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (10)");
+  EXPECT_THAT(Ask().Findings("H9"), testing::HasSubstr("--reload-table public.p"));
 }
 
 TEST_F(Attached, ATableThatIsPublishedItselfIsComplete) {

@@ -43,6 +43,49 @@ TEST_F(Membership, ATableThatLeftAndCameBackBetweenTwoLooksHasToBeReloaded) {
   EXPECT_TRUE(db_.Equal());
 }
 
+// Blue has nothing then, but green has what it had.
+TEST_F(Membership, ATableThatComesBackEmptyHasToBeReloadedWhileGreenHasRows) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  blue().Exec("ALTER PUBLICATION pgteal DROP TABLE h; TRUNCATE h");
+  blue().Exec("ALTER PUBLICATION pgteal ADD TABLE ONLY h");
+  ASSERT_NO_FATAL_FAILURE(ExpectBehind("h"));
+  // With looks in between as well.
+  blue().Exec("ALTER PUBLICATION pgteal DROP TABLE h");
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  blue().Exec("ALTER PUBLICATION pgteal ADD TABLE ONLY h");
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ASSERT_NO_FATAL_FAILURE(ExpectBehind("h"));
+  ASSERT_NO_FATAL_FAILURE(Reload("h"));
+  ExpectComplete();
+  EXPECT_TRUE(db_.Equal());
+}
+
+// Green gets them from the stream: at its start neither side has any.
+TEST_F(Membership, ATableThatComesBackEmptyHasToBeReloadedWhileRowsAreUnderWay) {
+  ExecBoth("TRUNCATE h");
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  blue().Exec("INSERT INTO h VALUES (1)");
+  blue().Exec("ALTER PUBLICATION pgteal DROP TABLE h; TRUNCATE h");
+  blue().Exec("ALTER PUBLICATION pgteal ADD TABLE ONLY h");
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ExpectBehind("h");
+}
+
+// Whoever may not read green's table cannot tell that it is empty.
+TEST_F(Membership, ATableThatComesEmptyIsBehindWhereGreensCannotBeRead) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  ExecEverywhere("CREATE TABLE n (id int PRIMARY KEY)");
+  blue().Exec("ALTER PUBLICATION pgteal ADD TABLE n");
+  ExpectComplete();
+  db_.GreenWriter().Exec(
+      "CREATE ROLE modest LOGIN; GRANT USAGE ON SCHEMA pgteal TO modest;"
+      "GRANT SELECT ON ALL TABLES IN SCHEMA pgteal TO modest");
+  const auto ask = db_.PgtealVia("", db_.GreenInfo() + " user=modest",
+                                 {"check", "--json", "--phase", "switchover", "--only", "H9"});
+  EXPECT_THAT(ReadCheck(*ask).Findings("H9"), HasSubstr("--reload-table public.n"));
+  db_.GreenWriter().Exec("DROP OWNED BY modest; DROP ROLE modest");
+}
+
 TEST_F(Membership, ATableThatTookTheNameOfAnotherHasToBeReloaded) {
   ASSERT_NO_FATAL_FAILURE(Begin());
   blue().Exec(
