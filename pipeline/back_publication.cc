@@ -50,21 +50,20 @@ constexpr const char* kRootsSql =
     " JOIN pg_class AS r ON r.oid = coalesce(pg_partition_root(c.oid), c.oid)"
     " JOIN pg_namespace AS m ON m.oid = r.relnamespace"
     " WHERE p.pubname = $1 AND p.schemaname <> 'pgteal'";
-constexpr const char* kSentSql =
-    "SELECT schemaname, tablename FROM pg_publication_tables"
-    " WHERE pubname = $1 AND schemaname <> 'pgteal'";
-
-// Of a side that will send: whether our role may publish a table, and whether UPDATE and DELETE go
-// on working then.
+// Of a side that will send: whether our role may publish a table, whether UPDATE and DELETE go on
+// working then, and what it comes with: its schema, and tables that it is a partition of.
 constexpr const char* kTablesSql = R"(
 SELECT n.nspname, c.relname, pg_has_role(c.relowner, 'USAGE'),
        c.relkind = 'p' OR c.relpersistence <> 'p' OR c.relreplident = 'f'
        OR (c.relreplident = 'd' AND EXISTS (SELECT 1 FROM pg_index AS i WHERE i.indrelid = c.oid
              AND i.indisprimary AND i.indimmediate AND i.indisvalid))
        OR (c.relreplident = 'i' AND EXISTS (SELECT 1 FROM pg_index AS i WHERE i.indrelid = c.oid
-             AND i.indisreplident AND i.indisvalid))
+             AND i.indisreplident AND i.indisvalid)),
+       an.nspname, a.relname
   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
- WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'pg_catalog')";
+  CROSS JOIN LATERAL (SELECT c.oid UNION SELECT relid FROM pg_partition_ancestors(c.oid)) AS l(oid)
+  JOIN pg_class AS a ON a.oid = l.oid JOIN pg_namespace AS an ON an.oid = a.relnamespace
+ WHERE c.relkind IN ('r', 'p') AND c.oid >= 16384)";
 
 struct Shape {
   bool takes_all = false;
@@ -86,6 +85,7 @@ struct Shape {
 struct Table {
   bool is_ours;
   bool has_identity;
+  std::set<TableKey> lineage;  // itself, and what it is a partition of
 };
 
 bool HasSchemas(pg::Connection& side) { return side.server_version() >= 150000; }
@@ -175,7 +175,7 @@ class Planner {
     }
     Fit(&*wanted);
     const auto tables = ReadTables();
-    if (wanted->sends_keys) RequireIdentities(tables);
+    if (wanted->sends_keys) RequireIdentities(*wanted, tables);
     if (own_ && own_->takes_all == wanted->takes_all) {
       Alter(*wanted, tables);
     } else {
@@ -212,24 +212,37 @@ class Planner {
     const auto rows = to_.Exec(kTablesSql);
     std::map<TableKey, Table> tables;
     for (int i = 0; i < rows.rows(); ++i) {
-      tables[{rows.String(i, 0), rows.String(i, 1)}] = {.is_ours = is_superuser_ || rows.Bool(i, 2),
-                                                        .has_identity = rows.Bool(i, 3)};
+      auto& table = tables[{rows.String(i, 0), rows.String(i, 1)}];
+      table.is_ours = is_superuser_ || rows.Bool(i, 2);
+      table.has_identity = rows.Bool(i, 3);
+      table.lineage.emplace(rows.String(i, 4), rows.String(i, 5));
     }
     return tables;
   }
 
-  void RequireIdentities(const std::map<TableKey, Table>& tables) {
+  // Also of tables that this side alone has, but for ours, which have keys.
+  static bool WouldBeSent(const Shape& wanted, const Table& table) {
+    return wanted.takes_all ||
+           std::any_of(table.lineage.begin(), table.lineage.end(), [&](const TableKey& one) {
+             return wanted.tables.contains(one) || wanted.schemas.contains(one.first);
+           });
+  }
+
+  void RequireIdentities(const Shape& wanted, const std::map<TableKey, Table>& tables) {
     std::set<TableKey> lacking;
-    for (const auto& key : ReadKeys(from_, kSentSql, name_)) {
-      const auto found = tables.find(key);
-      if (found != tables.end() && !found->second.has_identity) lacking.insert(key);
+    std::string fixes;
+    for (const auto& [key, table] : tables) {
+      if (table.has_identity || !WouldBeSent(wanted, table)) continue;
+      lacking.insert(key);
+      fixes += fmt::format("{}ALTER TABLE {} REPLICA IDENTITY FULL;", fixes.empty() ? "" : " ",
+                           pg::QuoteQualified(key.first, key.second));
     }
     if (lacking.empty()) return;
     Refuse(
         fmt::format("for a way back these tables need a replica identity on the side that is to be "
                     "opened, or their UPDATE and DELETE would fail there: {}",
                     List(lacking)),
-        "ALTER TABLE … REPLICA IDENTITY … as on the other side, or --no-way-back.");
+        fixes + " -- or one as on the other side, or a primary key; or --no-way-back");
   }
 
   void Alter(const Shape& wanted, const std::map<TableKey, Table>& tables) {

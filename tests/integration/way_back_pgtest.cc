@@ -164,5 +164,39 @@ TEST_F(WayBack, ATableThatTheOtherSideLacksIsNamedBeforeTheFence) {
   }
 }
 
+// They would be published like any other, and their own UPDATE and DELETE fail.
+TEST_F(WayBack, TablesOfGreenAloneThatLackAnIdentityAreNamedBeforeTheFence) {
+  db_.green().Exec("CREATE TABLE ops (v int); CREATE UNLOGGED TABLE scratch (v int)");
+  ASSERT_NO_FATAL_FAILURE(TurnTest::StartRun());
+  EXPECT_EQ(Turn(), 3) << Log();
+  EXPECT_THAT(Log(), HasSubstr("H16 "));
+  EXPECT_THAT(Log(), HasSubstr("ALTER TABLE \"public\".\"ops\" REPLICA IDENTITY FULL;"));
+  EXPECT_THAT(Log(), testing::Not(HasSubstr("scratch")));
+  Sql(db_.GreenWriter()).Exec("ALTER TABLE ops REPLICA IDENTITY FULL");
+  ASSERT_EQ(Turn(), 0) << Log();
+  db_.green().Exec("UPDATE ops SET v = 2; DELETE FROM ops");
+}
+
+TEST_F(WayBack, PartitionsOfGreenAloneThatLackAnIdentityAreNamedBeforeTheFence) {
+  db_.blue().Exec(
+      "CREATE TABLE parts (id int, v int) PARTITION BY RANGE (id);"
+      "CREATE TABLE part_1 PARTITION OF parts FOR VALUES FROM (0) TO (10);"
+      "ALTER TABLE part_1 REPLICA IDENTITY FULL");
+  db_.green().Exec(
+      "CREATE TABLE parts (id int, v int) PARTITION BY RANGE (id);"
+      "CREATE TABLE other_1 PARTITION OF parts FOR VALUES FROM (0) TO (10)");
+  db_.blue().Exec(
+      "CREATE PUBLICATION pgteal FOR TABLE ledger, parts WITH (publish_via_partition_root = true)");
+  run_ = db_.Pgteal({"run", "--copy", "none"});
+  ASSERT_TRUE(run_->WaitForLog("streaming slot=")) << run_->Log();
+  const auto ask = [this] {
+    return RunCheck(db_, {"--phase", "switchover", "--only", "H16"});
+  };
+  EXPECT_THAT(ask().Findings("H16"),
+              HasSubstr("ALTER TABLE \"public\".\"other_1\" REPLICA IDENTITY FULL;"));
+  Sql(db_.GreenWriter()).Exec("ALTER TABLE other_1 REPLICA IDENTITY FULL");
+  EXPECT_EQ(ask().Outcomes("H16"), "PASS");
+}
+
 }  // namespace
 }  // namespace pgteal::tests
