@@ -281,8 +281,8 @@ void PgCluster::WriteSettings() const {
   }
 }
 
-// The seventh line of postmaster.pid: key and id. Who is killed leaves file and segment, and a machine
-// has 4,096 of those.
+// The seventh line of postmaster.pid: key and id. Who is killed leaves file and segment, and a
+// machine has 4,096 of those.
 std::optional<int> PgCluster::shared_memory_id() const {
   std::istringstream in(ReadFile(data_folder() / "postmaster.pid"));
   std::string line;
