@@ -117,5 +117,20 @@ TEST_F(Truncate, OfAParentAlone) {
   ExpectApplied();
 }
 
+// The lane that has emptied the partitions asks about their root once more.
+TEST_F(Truncate, OfATableThatChangesInTheSameTransaction) {
+  ExecBoth(
+      "CREATE TABLE p(id int PRIMARY KEY, v text) PARTITION BY RANGE (id);"
+      "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (100000)");
+  green().Exec("ALTER TABLE p ADD x int");
+  blue().Exec("CREATE PUBLICATION pgteal FOR ALL TABLES WITH (publish_via_partition_root)");
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  blue().Exec("INSERT INTO p VALUES (0, 'old')");
+  blue().Exec(
+      "BEGIN; TRUNCATE p; INSERT INTO p SELECT g, repeat('v', 10000) FROM generate_series(1, 2000)"
+      " AS g; ALTER TABLE p ADD x int; INSERT INTO p VALUES (2001, 'new', 1); COMMIT");
+  ExpectApplied();
+}
+
 }  // namespace
 }  // namespace pgteal::tests
