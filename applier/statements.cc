@@ -204,8 +204,11 @@ std::string OneOfSql(const TargetRelation& target, const std::string& match) {
 std::string TruncateSql(const std::vector<const TargetRelation*>& targets, bool restart_identity) {
   // CASCADE is not passed on: blue's list already names every table it reached, and green may have
   // further tables that must not be emptied.
+  // RESTART IDENTITY is the right of a sequence's owner alone. Without it nothing is lost: all
+  // sequences are set at the switchover.
   std::string tables;
   for (const auto* target : targets) {
+    restart_identity &= target->may_restart_sequences;
     if (!tables.empty()) tables += ", ";
     tables += target->only() + target->qualified;
   }

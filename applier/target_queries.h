@@ -19,7 +19,14 @@ SELECT c.oid, c.relkind, pg_catalog.row_security_active(c.oid),
          AND pg_catalog.has_table_privilege(c.oid, 'DELETE')
          AND pg_catalog.has_table_privilege(c.oid, 'SELECT'),
        EXISTS (SELECT 1 FROM pg_catalog.pg_index AS x
-                WHERE x.indrelid = ANY (m.members) AND x.indisexclusion)
+                WHERE x.indrelid = ANY (m.members) AND x.indisexclusion),
+       NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend AS d
+                     JOIN pg_catalog.pg_class AS s ON s.oid = d.objid AND s.relkind = 'S'
+                    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                      AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                      AND d.refobjid = ANY (m.members) AND d.refobjsubid > 0
+                      AND d.deptype IN ('a', 'i')
+                      AND NOT pg_catalog.pg_has_role(s.relowner, 'USAGE'))
   FROM pg_catalog.pg_class AS c
   JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
  CROSS JOIN LATERAL (

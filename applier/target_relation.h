@@ -65,6 +65,7 @@ struct TargetRelation {
   std::vector<std::vector<uint16_t>> unique_keys;
   bool has_extra_columns = false;    // green has columns that blue has not
   bool has_identity_always = false;  // outside the key
+  bool may_restart_sequences = true;  // our role owns all that belong to the table
   ApplyMode mode = ApplyMode::kFolded;
   std::string mode_reason;  // why it is not kFolded; for the log and `check`
 

@@ -117,6 +117,24 @@ TEST_F(Truncate, OfAParentAlone) {
   ExpectApplied();
 }
 
+// RESTART IDENTITY is for the owner of the sequence; the switchover sets it anyway.
+TEST_F(Truncate, ByARoleThatDoesNotOwnTheSequence) {
+  const std::string info = db_.GreenInfo() + " user=emptier";
+  green().Exec("CREATE ROLE emptier LOGIN; ALTER DATABASE " + db_.name() +
+               " OWNER TO emptier; GRANT ALL ON ALL TABLES IN SCHEMA public TO emptier");
+  if (db_.clusters().green().major() >= 15) {
+    green().Exec("GRANT SET ON PARAMETER session_replication_role TO emptier");
+  }
+  EXPECT_EQ(RunVia("", info), 0) << Log();
+  Fill("5");
+  blue().Exec("TRUNCATE a RESTART IDENTITY CASCADE");
+  Fill("3");
+  EXPECT_EQ(RunVia("", info), 0) << Log();
+  EXPECT_TRUE(db_.Equal());
+  green().Exec("ALTER DATABASE " + db_.name() + " OWNER TO postgres;" +
+               "REASSIGN OWNED BY emptier TO postgres; DROP OWNED BY emptier; DROP ROLE emptier");
+}
+
 // The lane that has emptied the partitions asks about their root once more.
 TEST_F(Truncate, OfATableThatChangesInTheSameTransaction) {
   ExecBoth(

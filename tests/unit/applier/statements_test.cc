@@ -150,6 +150,9 @@ TEST(Statements, ATruncateNamesItsTablesAndNeverCascades) {
             "TRUNCATE TABLE ONLY \"public\".\"a\", \"public\".\"b\" CONTINUE IDENTITY RESTRICT");
   EXPECT_EQ(TruncateSql({plain.get()}, true),
             "TRUNCATE TABLE ONLY \"public\".\"a\" RESTART IDENTITY RESTRICT");
+  parent->may_restart_sequences = false;
+  EXPECT_EQ(TruncateSql({plain.get(), parent.get()}, true),
+            "TRUNCATE TABLE ONLY \"public\".\"a\", \"public\".\"b\" CONTINUE IDENTITY RESTRICT");
 }
 
 TEST(Statements, NamesOfAnyKindStayNames) {
