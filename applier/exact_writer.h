@@ -43,9 +43,11 @@ class ExactWriter {
   };
   enum class Found : uint8_t { kRow, kNoRow, kViolation };
 
-  // False when the statement would have to write an ALWAYS identity column.
   size_t Send(const decoder::Change& change, const TargetRelation& target);
-  void Replace(const decoder::Change& change, const TargetRelation& target);
+  // Waits for the answer: the number of rows that were changed. Replaces the row where the
+  // statement would have to write an ALWAYS identity column.
+  uint64_t Write(const decoder::Change& change, const TargetRelation& target);
+  uint64_t Replace(const decoder::Change& change, const TargetRelation& target);
   void ApplyWithPolicy(const decoder::Change& change, const TargetRelation& target,
                        const ChangeOrigin& origin);
   Found TryOne(const decoder::Change& change, const TargetRelation& target, std::string* reason);
