@@ -200,26 +200,34 @@ ExactWriter::Found ExactWriter::TryOne(const Change& change, const TargetRelatio
 }
 
 void ExactWriter::Overwrite(const Change& change, const TargetRelation& target, Found found) {
-  const ColumnValue* row = change.new_tuple.values;
-  if (found == Found::kViolation) {
-    const bool takes_key = change.kind == ChangeKind::kInsert || MovesKey(change, target);
-    if (takes_key && !target.key.empty()) rows_.Delete(target, row);
-    for (const auto& unique : target.unique_keys) {
-      rows_.DeleteOthers(target, unique, row, OldRow(change));
-    }
-    Write(change, target);
-  } else if (change.kind == ChangeKind::kUpdate) {
-    if (HasUnchanged(change)) {
-      throw pg::Refused(
-          target.sides.Format(
-              "green lacks a row of {} that blue updated without sending its TOAST values",
-              target.DisplayName()),
-          target.sides.Format(
-              "Copy the row from blue by hand, or reload the table, then start again."));
-    }
-    rows_.Insert(target, row);
+  const bool is_insert = change.kind == ChangeKind::kInsert;
+  MakeRoom(change, target, is_insert || found == Found::kNoRow ? nullptr : OldRow(change));
+  if (found == Found::kViolation && Write(change, target) == 1) return;
+  if (HasUnchanged(change)) {
+    throw pg::Refused(
+        target.sides.Format("green lacks a row of {} that blue updated without sending its TOAST "
+                            "values",
+                            target.DisplayName()),
+        target.sides.Format(
+            "Copy the row from blue by hand, or reload the table, then start again."));
   }
+  rows_.Insert(target, change.new_tuple.values);
   pipelined_.Finish();
+}
+
+void ExactWriter::MakeRoom(const Change& change, const TargetRelation& target,
+                           const ColumnValue* own_row) {
+  const ColumnValue* row = change.new_tuple.values;
+  const bool takes_key = change.kind == ChangeKind::kInsert || MovesKey(change, target);
+  if (takes_key && !target.key.empty()) rows_.DeleteOthers(target, target.key, row, own_row);
+  for (const auto& unique : target.unique_keys) {
+    // A NULL is in nobody's way, and what was not sent has not changed.
+    const auto cannot_meet = [&](uint16_t column) {
+      return row[column].is_unchanged() || (row[column].is_null() && !unique.nulls_are_equal);
+    };
+    if (std::any_of(unique.columns.begin(), unique.columns.end(), cannot_meet)) continue;
+    rows_.DeleteOthers(target, unique.columns, row, own_row);
+  }
 }
 
 }  // namespace pgteal::applier

@@ -52,6 +52,10 @@ class ExactWriter {
                        const ChangeOrigin& origin);
   Found TryOne(const decoder::Change& change, const TargetRelation& target, std::string* reason);
   void Overwrite(const decoder::Change& change, const TargetRelation& target, Found found);
+  // Deletes the rows that a unique index sets against the new one, but not the row that `own_row`
+  // (may be null) finds.
+  void MakeRoom(const decoder::Change& change, const TargetRelation& target,
+                const decoder::ColumnValue* own_row);
   [[noreturn]] void ThrowMissing(const Sent& sent) const;
   static std::string Describe(const Sent& sent);
 

@@ -94,11 +94,7 @@ size_t RowWriter::DeleteOthers(const TargetRelation& target, const ColumnList& u
                                Values own_row) {
   AddParams(target, unique, row, true);
   std::string condition = MatchSql(target, unique, row, false, 1);
-  if (!target.key.empty()) {
-    const size_t first = static_cast<size_t>(params_.count()) + 1;
-    AddParams(target, target.key, own_row, true);
-    condition += fmt::format(" AND NOT ({})", MatchSql(target, target.key, own_row, false, first));
-  }
+  if (own_row != nullptr) condition += fmt::format(" AND ({}) IS NOT TRUE", Match(target, own_row));
   return Send(DeleteRowSql(target, condition));
 }
 

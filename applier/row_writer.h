@@ -28,7 +28,8 @@ class RowWriter {
   // of `row` that blue sent. `moves_key`: the key columns are written too.
   size_t Update(const TargetRelation& target, Values old_row, Values row, bool moves_key);
   size_t Delete(const TargetRelation& target, Values old_row);
-  // Deletes whatever row holds the values of `row` in these columns, other than the row of its key.
+  // Deletes whatever row holds the values of `row` in these columns, other than the one that
+  // `own_row` finds (null: none is spared).
   size_t DeleteOthers(const TargetRelation& target, const ColumnList& unique, Values row,
                       Values own_row);
 

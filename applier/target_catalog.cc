@@ -22,6 +22,7 @@ struct UniqueIndex {
   bool is_immediate = false;
   std::vector<uint16_t> columns;
   bool is_mapped = true;  // all its columns come from blue
+  bool nulls_are_equal = false;
 };
 
 // Names inside a JSON array of strings, as array_to_json prints names.
@@ -152,7 +153,8 @@ std::vector<UniqueIndex> ReadUnique(const pg::Result& rows, const decoder::Relat
     UniqueIndex index{.is_primary = rows.Bool(row, 0),
                       .is_plain = rows.Bool(row, 1),
                       .is_immediate = rows.Bool(row, 2),
-                      .columns = {}};
+                      .columns = {},
+                      .nulls_are_equal = rows.Bool(row, 4)};
     for (const auto& name : ParseNames(rows.Text(row, 3))) {
       const int at = FindColumn(source, name);
       if (at < 0)
@@ -190,7 +192,9 @@ bool KeepOtherUnique(const std::vector<UniqueIndex>& indexes, TargetRelation* ta
       continue;
     }
     has_other = true;
-    if (index.is_plain && index.is_mapped) target->unique_keys.push_back(index.columns);
+    if (!index.is_plain || !index.is_mapped) continue;
+    target->unique_keys.push_back(
+        {.columns = index.columns, .nulls_are_equal = index.nulls_are_equal});
   }
   return has_other;
 }

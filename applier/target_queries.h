@@ -84,14 +84,15 @@ SELECT a.attname, a.atttypid, tn.nspname, t.typname, t.typarray,
    AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attnum)";
 
-// Unique indexes that every row is in. $1 schema, $2 name.
+// Unique indexes. $1 schema, $2 name. NULLS NOT DISTINCT is there since version 15.
 inline constexpr const char* kUniqueSql = R"(
 SELECT i.indisprimary,
        i.indpred IS NULL AND i.indexprs IS NULL AND i.indisvalid, i.indimmediate,
        (SELECT pg_catalog.array_to_json(pg_catalog.array_agg(a.attname ORDER BY k.n))
           FROM pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY AS k(attnum, n)
           JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-         WHERE k.n <= i.indnkeyatts)
+         WHERE k.n <= i.indnkeyatts),
+       coalesce((pg_catalog.to_jsonb(i)->>'indnullsnotdistinct')::pg_catalog.bool, false)
   FROM pg_catalog.pg_index AS i
   JOIN pg_catalog.pg_class AS c ON c.oid = i.indrelid
   JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace

@@ -38,6 +38,12 @@ struct TargetColumn {
   pg::Oid binary_array_type;
 };
 
+// A unique index that every row is in.
+struct UniqueKey {
+  std::vector<uint16_t> columns;
+  bool nulls_are_equal = false;  // NULLS NOT DISTINCT
+};
+
 // How the changes of a table may be executed.
 enum class ApplyMode : uint8_t {
   kFolded,  // net effect per key; in parallel with other batches where keys do not meet
@@ -61,8 +67,8 @@ struct TargetRelation {
   std::vector<TargetColumn> columns;  // one for each source column, same order
   std::vector<uint16_t> key;          // columns that identify a row; empty: no key
   std::vector<uint16_t> written;      // columns that are not generated on green
-  // Column lists of every unique index other than the key's (for the conflict policy).
-  std::vector<std::vector<uint16_t>> unique_keys;
+  // Every unique index other than the key's (for the conflict policy).
+  std::vector<UniqueKey> unique_keys;
   bool has_extra_columns = false;    // green has columns that blue has not
   bool has_identity_always = false;  // outside the key
   bool may_restart_sequences = true;  // our role owns all that belong to the table

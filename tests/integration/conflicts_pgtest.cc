@@ -118,6 +118,58 @@ TEST_F(Conflicts, OnceMendedTheStopIsOver) {
   ExpectApplied();
 }
 
+// NULLs collide with nobody, so the rows that have one are in nobody's way.
+TEST_F(Conflicts, OverwritingSparesRowsWhoseUniqueColumnIsNull) {
+  blue().Exec("UPDATE t SET mail = NULL WHERE id < 5");
+  ASSERT_NO_FATAL_FAILURE(ExpectApplied());
+  green().Exec("INSERT INTO t VALUES (77, NULL, 'green')");
+  blue().Exec("INSERT INTO t VALUES (77, NULL, 'blue')");
+  ASSERT_NO_FATAL_FAILURE(ExpectApplied({"--on-conflict", "overwrite"}));
+  EXPECT_EQ(Recorded(), "insert unique violation overwritten");
+}
+
+TEST_F(Conflicts, OverwritingTakesTheRowWhoseNullIsNotDistinct) {
+  if (db_.clusters().green().major() < 15) GTEST_SKIP() << "for PostgreSQL 15 and later";
+  blue().Exec("DELETE FROM t; INSERT INTO t VALUES (1, 'x', 'v')");
+  ASSERT_NO_FATAL_FAILURE(ExpectApplied());
+  green().Exec("CREATE UNIQUE INDEX one_without ON t(v) NULLS NOT DISTINCT");
+  green().Exec("INSERT INTO t VALUES (78, 'green', NULL)");
+  blue().Exec("INSERT INTO t VALUES (77, 'blue', NULL)");
+  ExpectApplied({"--on-conflict", "overwrite"});
+}
+
+// What blue did not send is what green's row has already.
+TEST_F(Conflicts, OverwritingSparesRowsThatAnUnsentValueMayNotMean) {
+  ExecBoth("ALTER TABLE t ALTER mail SET STORAGE EXTERNAL");
+  blue().Exec("INSERT INTO t VALUES (20, repeat('m', 2400), 'toast'), (21, '', 'empty')");
+  ASSERT_NO_FATAL_FAILURE(ExpectApplied());
+  green().Exec("INSERT INTO t VALUES (77, 'g', 'green')");
+  blue().Exec("UPDATE t SET id = 77 WHERE id = 20");
+  ExpectApplied({"--on-conflict", "overwrite"});
+}
+
+TEST_F(Conflicts, OverwritingUpdatesTheRowThatNoKeyNames) {
+  const std::string columns = "p(a int, b int, c int, UNIQUE (a, b), UNIQUE (a, c))";
+  ExecBoth("CREATE TABLE f(a int UNIQUE, b int UNIQUE); ALTER TABLE f REPLICA IDENTITY FULL");
+  blue().Exec("CREATE TABLE " + columns + "; ALTER TABLE p REPLICA IDENTITY FULL");
+  green().Exec("CREATE TABLE " + columns + " PARTITION BY RANGE (a);" +
+               "CREATE TABLE p1 PARTITION OF p DEFAULT");
+  blue().Exec("INSERT INTO f VALUES (1, 1); INSERT INTO p VALUES (1, 1, 1)");
+  ASSERT_NO_FATAL_FAILURE(ExpectApplied());
+  green().Exec("INSERT INTO f VALUES (9, 2); INSERT INTO p VALUES (1, 2, 2)");
+  blue().Exec("UPDATE f SET b = 2; UPDATE p SET b = 2");
+  ASSERT_NO_FATAL_FAILURE(ExpectApplied({"--on-conflict", "overwrite"}));
+  EXPECT_EQ(Recorded(), "update unique violation overwritten, update unique violation overwritten");
+}
+
+// The row that blue updates is gone, and another one has its new values.
+TEST_F(Conflicts, OverwritingMakesRoomForARowThatWasMissing) {
+  green().Exec("DELETE FROM t WHERE id = 3; INSERT INTO t VALUES (78, 'taken', 'green')");
+  blue().Exec("UPDATE t SET mail = 'taken' WHERE id = 3");
+  ASSERT_NO_FATAL_FAILURE(ExpectApplied({"--on-conflict", "overwrite"}));
+  EXPECT_EQ(Recorded(), "update row missing overwritten");
+}
+
 // An UPDATE cannot write a GENERATED ALWAYS identity: the row is replaced under every policy.
 TEST_F(Conflicts, PoliciesMoveIdentities) {
   ExecBoth(
