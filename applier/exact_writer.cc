@@ -62,7 +62,8 @@ void ExactWriter::Apply(const Change& change, const TargetRelation& target,
     Finish();
     const Sent sent{0, change.kind, &target, change.lsn, origin};
     try {
-      if (Write(change, target) != 1) ThrowMissing(sent);
+      const uint64_t rows = Write(change, target);
+      if (rows != 1) ThrowNotOne(sent, rows);
     } catch (pg::StatementFailed& failure) {
       failure.AddContext(Describe(sent));
       throw;
@@ -135,7 +136,8 @@ void ExactWriter::Finish() {
   try {
     const auto& answers = pipelined_.Finish();
     for (const auto& one : sent) {
-      if (answers[one.index].affected_rows != 1) ThrowMissing(one);
+      const uint64_t rows = answers[one.index].affected_rows;
+      if (rows != 1) ThrowNotOne(one, rows);
     }
   } catch (pg::StatementFailed& failure) {
     // A PREPARE that fails stands just before the statement it belongs to.
@@ -153,13 +155,17 @@ std::string ExactWriter::Describe(const Sent& sent) {
                      sent.lsn, sent.origin.end_lsn);
 }
 
-void ExactWriter::ThrowMissing(const Sent& sent) const {
+void ExactWriter::ThrowNotOne(const Sent& sent, uint64_t rows) const {
   const SideNames& sides = sent.target->sides;
   pg::Error error(
-      sides.Format("green does not hold the row that blue changed"),
-      sides.Format(
-          "Somebody wrote on green, or the load was incomplete. Mend the row (pgteal verify "
-          "names it) or choose --on-conflict, then start again: nothing is lost."));
+      rows == 0 ? sides.Format("green does not hold the row that blue changed")
+                : sides.Format("the key that blue sent finds {} rows on green", rows),
+      rows == 0
+          ? sides.Format(
+                "Somebody wrote on green, or the load was incomplete. Mend the row (pgteal "
+                "verify names it) or choose --on-conflict, then start again: nothing is lost.")
+          : sides.Format("Blue's replica identity does not tell green's rows apart. Give the "
+                         "table REPLICA IDENTITY FULL on blue, then run --reload-table."));
   error.AddContext(Describe(sent));
   throw error;
 }
@@ -170,8 +176,8 @@ void ExactWriter::ApplyWithPolicy(const Change& change, const TargetRelation& ta
   const Found found = TryOne(change, target, &reason);
   if (found == Found::kRow) return;
   ++conflicts_;
-  const bool overwrites =
-      policy_ == ConflictPolicy::kOverwrite && change.kind != ChangeKind::kDelete;
+  const bool overwrites = policy_ == ConflictPolicy::kOverwrite &&
+                          change.kind != ChangeKind::kDelete && found != Found::kSeveral;
   if (overwrites) Overwrite(change, target, found);
   SendConflict(pipelined_, slot_, origin,
                {.target = &target,
@@ -186,10 +192,11 @@ ExactWriter::Found ExactWriter::TryOne(const Change& change, const TargetRelatio
   pipelined_.SendSql("SAVEPOINT pgteal_change");
   try {
     const uint64_t rows = Write(change, target);
+    if (rows > 1) pipelined_.SendSql("ROLLBACK TO SAVEPOINT pgteal_change");
     pipelined_.SendSql("RELEASE SAVEPOINT pgteal_change");
     if (rows == 1) return Found::kRow;
-    *reason = "row missing";
-    return Found::kNoRow;
+    *reason = rows == 0 ? "row missing" : "several rows";
+    return rows == 0 ? Found::kNoRow : Found::kSeveral;
   } catch (const pg::StatementFailed& failure) {
     if (!failure.is_constraint_violation()) throw;
     pipelined_.SendSql("ROLLBACK TO SAVEPOINT pgteal_change");

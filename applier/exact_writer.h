@@ -41,7 +41,7 @@ class ExactWriter {
     pg::Lsn lsn;
     ChangeOrigin origin;
   };
-  enum class Found : uint8_t { kRow, kNoRow, kViolation };
+  enum class Found : uint8_t { kRow, kNoRow, kSeveral, kViolation };
 
   size_t Send(const decoder::Change& change, const TargetRelation& target);
   // Waits for the answer: the number of rows that were changed. Replaces the row where the
@@ -56,7 +56,7 @@ class ExactWriter {
   // (may be null) finds.
   void MakeRoom(const decoder::Change& change, const TargetRelation& target,
                 const decoder::ColumnValue* own_row);
-  [[noreturn]] void ThrowMissing(const Sent& sent) const;
+  [[noreturn]] void ThrowNotOne(const Sent& sent, uint64_t rows) const;
   static std::string Describe(const Sent& sent);
 
   pg::Pipelined& pipelined_;

@@ -23,6 +23,7 @@ struct UniqueIndex {
   std::vector<uint16_t> columns;
   bool is_mapped = true;  // all its columns come from blue
   bool nulls_are_equal = false;
+  bool has_generated = false;
 };
 
 // Names inside a JSON array of strings, as array_to_json prints names.
@@ -154,7 +155,8 @@ std::vector<UniqueIndex> ReadUnique(const pg::Result& rows, const decoder::Relat
                       .is_plain = rows.Bool(row, 1),
                       .is_immediate = rows.Bool(row, 2),
                       .columns = {},
-                      .nulls_are_equal = rows.Bool(row, 4)};
+                      .nulls_are_equal = rows.Bool(row, 4),
+                      .has_generated = rows.Bool(row, 5)};
     for (const auto& name : ParseNames(rows.Text(row, 3))) {
       const int at = FindColumn(source, name);
       if (at < 0)
@@ -180,6 +182,25 @@ void ChooseKey(const std::vector<UniqueIndex>& indexes, TargetRelation* target) 
   if (primary != indexes.end()) target->key = primary->columns;
 }
 
+// Whether blue's key may hold a column more, one that it computes and does not send: what is left
+// of it finds several rows then.
+bool KeyMayBeCut(const std::vector<UniqueIndex>& indexes, std::vector<uint16_t> key) {
+  if (key.empty()) return false;
+  std::sort(key.begin(), key.end());
+  const auto includes = [](const auto& all, const auto& some) {
+    return std::includes(all.begin(), all.end(), some.begin(), some.end());
+  };
+  const auto is_longer = [&](const UniqueIndex& index) {
+    return index.is_plain && !index.is_mapped && index.has_generated &&
+           includes(index.columns, key);
+  };
+  const auto is_enough = [&](const UniqueIndex& index) {
+    return index.is_plain && index.is_mapped && index.is_immediate && includes(key, index.columns);
+  };
+  return std::any_of(indexes.begin(), indexes.end(), is_longer) &&
+         std::none_of(indexes.begin(), indexes.end(), is_enough);
+}
+
 // True if an index other than the key's own could reject a row.
 bool KeepOtherUnique(const std::vector<UniqueIndex>& indexes, TargetRelation* target) {
   auto key = target->key;
@@ -199,7 +220,7 @@ bool KeepOtherUnique(const std::vector<UniqueIndex>& indexes, TargetRelation* ta
   return has_other;
 }
 
-void ChooseMode(const pg::Result& table, bool has_other_unique, bool replica_role,
+void ChooseMode(const pg::Result& table, const std::vector<UniqueIndex>& indexes, bool replica_role,
                 TargetRelation* target) {
   const auto set = [target](ApplyMode mode, const char* reason) {
     if (target->mode >= mode) return;
@@ -213,7 +234,11 @@ void ChooseMode(const pg::Result& table, bool has_other_unique, bool replica_rol
       set(ApplyMode::kExact, "a key column is generated on green");
     }
   }
-  if (has_other_unique) set(ApplyMode::kLate, "a second unique index");
+  if (KeyMayBeCut(indexes, target->key)) {
+    set(ApplyMode::kExact,
+        "the key's index on green has a generated column that blue does not send");
+  }
+  if (KeepOtherUnique(indexes, target)) set(ApplyMode::kLate, "a second unique index");
   if (table.Bool(0, 6)) set(ApplyMode::kLate, "an exclusion constraint");
   if (table.Bool(0, 3)) set(ApplyMode::kExact, "triggers that fire for replicated changes");
   if (table.Bool(0, 4)) set(ApplyMode::kExact, "rules that apply to replicated changes");
@@ -289,7 +314,7 @@ std::shared_ptr<const TargetRelation> TargetCatalog::Read(
   MapColumns(facts[1], target.get());
   const auto indexes = ReadUnique(facts[2], *source);
   ChooseKey(indexes, target.get());
-  ChooseMode(table, KeepOtherUnique(indexes, target.get()), replica_role_, target.get());
+  ChooseMode(table, indexes, replica_role_, target.get());
   return target;
 }
 

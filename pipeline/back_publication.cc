@@ -11,6 +11,7 @@
 
 #include "pg/error.h"
 #include "pg/quote.h"
+#include "pipeline/replica_identity.h"
 #include "pipeline/schema_baseline.h"
 #include "pipeline/table_state.h"
 
@@ -50,17 +51,14 @@ constexpr const char* kRootsSql =
     " JOIN pg_class AS r ON r.oid = coalesce(pg_partition_root(c.oid), c.oid)"
     " JOIN pg_namespace AS m ON m.oid = r.relnamespace"
     " WHERE p.pubname = $1 AND p.schemaname <> 'pgteal'";
-// Of a side that will send: whether our role may publish a table, whether UPDATE and DELETE go on
-// working then, and what it comes with: its schema, and tables that it is a partition of.
+// Of a side that will send: whether our role may publish a table, whether its identity is usable
+// then, and what it comes with: its schema, and tables that it is a partition of. $1 publication.
+// To be filled in: kUsableIdentitySql, kHiddenColumnsSql.
 constexpr const char* kTablesSql = R"(
 SELECT n.nspname, c.relname, pg_has_role(c.relowner, 'USAGE'),
-       c.relkind = 'p' OR c.relpersistence <> 'p' OR c.relreplident = 'f'
-       OR (c.relreplident = 'd' AND EXISTS (SELECT 1 FROM pg_index AS i WHERE i.indrelid = c.oid
-             AND i.indisprimary AND i.indimmediate AND i.indisvalid))
-       OR (c.relreplident = 'i' AND EXISTS (SELECT 1 FROM pg_index AS i WHERE i.indrelid = c.oid
-             AND i.indisreplident AND i.indisvalid)),
+       c.relpersistence <> 'p' OR {},
        an.nspname, a.relname
-  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace {}
   CROSS JOIN LATERAL (SELECT c.oid UNION SELECT relid FROM pg_partition_ancestors(c.oid)) AS l(oid)
   JOIN pg_class AS a ON a.oid = l.oid JOIN pg_namespace AS an ON an.oid = a.relnamespace
  WHERE c.relkind IN ('r', 'p') AND c.oid >= 16384)";
@@ -209,7 +207,8 @@ class Planner {
   }
 
   std::map<TableKey, Table> ReadTables() {
-    const auto rows = to_.Exec(kTablesSql);
+    const auto rows =
+        to_.Exec(fmt::format(kTablesSql, kUsableIdentitySql, kHiddenColumnsSql), {name_});
     std::map<TableKey, Table> tables;
     for (int i = 0; i < rows.rows(); ++i) {
       auto& table = tables[{rows.String(i, 0), rows.String(i, 1)}];
@@ -242,7 +241,9 @@ class Planner {
         fmt::format("for a way back these tables need a replica identity on the side that is to be "
                     "opened, or their UPDATE and DELETE would fail there: {}",
                     List(lacking)),
-        fixes + " -- or one as on the other side, or a primary key; or --no-way-back");
+        fixes +
+            " -- or one as on the other side, or a primary key (where columns are generated: an "
+            "index without them); or --no-way-back");
   }
 
   void Alter(const Shape& wanted, const std::map<TableKey, Table>& tables) {

@@ -12,33 +12,32 @@
 #include "pg/quote.h"
 #include "pipeline/publication_watch.h"
 #include "pipeline/read_only.h"
+#include "pipeline/replica_identity.h"
 #include "pipeline/table_filter.h"
 #include "pipeline/table_state.h"
 
 namespace pgteal::pipeline {
 namespace {
 
-// User tables that can be published: ordinary and partitioned (as roots), persistent. An identity
-// is usable when UPDATE and DELETE go on working once the table is published.
+// User tables that can be published: ordinary and partitioned (as roots), persistent. To be filled
+// in: kUsableIdentitySql, kHiddenColumnsSql.
 constexpr const char* kTablesSql = R"(
 SELECT n.nspname, c.relname, c.relkind = 'p',
-       c.relkind = 'p' OR c.relreplident = 'f'
-       OR (c.relreplident = 'd' AND EXISTS (SELECT 1 FROM pg_index AS i WHERE i.indrelid = c.oid
-             AND i.indisprimary AND i.indimmediate AND i.indisvalid))
-       OR (c.relreplident = 'i' AND EXISTS (SELECT 1 FROM pg_index AS i WHERE i.indrelid = c.oid
-             AND i.indisreplident AND i.indisvalid)),
+       {0},
        (SELECT quote_ident(xc.relname) FROM pg_index AS x
           JOIN pg_class AS xc ON xc.oid = x.indexrelid WHERE x.indrelid = c.oid
            AND x.indisunique AND x.indisvalid AND x.indimmediate AND x.indpred IS NULL
            AND x.indexprs IS NULL AND NOT EXISTS (SELECT 1 FROM pg_attribute AS a
-             WHERE a.attrelid = c.oid AND NOT a.attnotnull AND a.attnum = ANY (x.indkey))
+             WHERE a.attrelid = c.oid AND (NOT a.attnotnull OR a.attnum = ANY (g.hidden))
+               AND a.attnum = ANY (x.indkey))
          ORDER BY x.indnkeyatts LIMIT 1),
        pg_has_role(c.relowner, 'USAGE'),
        CASE c.relreplident WHEN 'n' THEN 'NOTHING' WHEN 'i' THEN coalesce('USING INDEX '
             || (SELECT quote_ident(rc.relname) FROM pg_index AS r JOIN pg_class AS rc
                 ON rc.oid = r.indexrelid WHERE r.indrelid = c.oid AND r.indisreplident), 'DEFAULT')
-            ELSE 'DEFAULT' END
-  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            ELSE 'DEFAULT' END,
+       g.hidden <> '{{}}' AND current_setting('server_version_num')::int >= 180000
+  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace {1}
  WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
    AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'pgteal')
    AND NOT EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass
@@ -64,11 +63,26 @@ struct SourceTable {
   std::string candidate_index;
   bool is_ours;
   std::string identity;  // as ALTER TABLE … REPLICA IDENTITY takes it
+  bool full_fails;       // FULL is not usable either
+
+  std::string Fix() const {
+    const std::string qualified = pg::QuoteQualified(name.schema, name.name);
+    if (candidate_index.empty() && full_fails) {
+      return fmt::format(
+          "{} computes a column that is not sent: give it REPLICA IDENTITY USING INDEX of an index "
+          "without that column, or make the publication WITH (publish_generated_columns = stored).",
+          qualified);
+    }
+    return fmt::format("ALTER TABLE {} REPLICA IDENTITY {};", qualified,
+                       candidate_index.empty() ? "FULL" : "USING INDEX " + candidate_index);
+  }
 };
 
-std::vector<SourceTable> ReadTables(pg::Connection& blue, const BootstrapOptions& options) {
+std::vector<SourceTable> ReadTables(pg::Connection& blue, const std::string& deployment,
+                                    const BootstrapOptions& options) {
   const TableFilter filter(options.include_tables, options.exclude_tables);
-  const auto rows = blue.Exec(kTablesSql);
+  const auto rows =
+      blue.Exec(fmt::format(kTablesSql, kUsableIdentitySql, kHiddenColumnsSql), {deployment});
   std::vector<SourceTable> tables;
   for (int i = 0; i < rows.rows(); ++i) {
     if (!filter.Matches(rows.Text(i, 0), rows.Text(i, 1))) continue;
@@ -77,15 +91,17 @@ std::vector<SourceTable> ReadTables(pg::Connection& blue, const BootstrapOptions
                       .has_identity = rows.Bool(i, 3),
                       .candidate_index = rows.String(i, 4),
                       .is_ours = rows.Bool(i, 5),
-                      .identity = rows.String(i, 6)});
+                      .identity = rows.String(i, 6),
+                      .full_fails = rows.Bool(i, 7)});
   }
   return tables;
 }
 
 // A publication of no table would stream nothing, and a switchover would open an empty green.
-void RequirePatterns(pg::Connection& blue, const BootstrapOptions& options) {
+void RequirePatterns(pg::Connection& blue, const std::string& deployment,
+                     const BootstrapOptions& options) {
   std::vector<pg::TableName> publishable;
-  for (auto& table : ReadTables(blue, {})) publishable.push_back(std::move(table.name));
+  for (auto& table : ReadTables(blue, deployment, {})) publishable.push_back(std::move(table.name));
   RequireMatches("--include-table", options.include_tables, publishable,
                  "table of blue that can be published");
   if (options.exclude_tables.empty()) return;
@@ -111,29 +127,30 @@ void SetIdentity(pg::Connection& blue, const std::string& deployment, const Sour
   spdlog::info("on blue: {}", sql);
 }
 
-// UPDATE and DELETE on blue itself would fail once such a table is published.
+// UPDATE and DELETE on blue itself would fail once such a table is published, or not say which row
+// they mean.
 void RequireIdentities(pg::Connection& blue, const std::vector<SourceTable>& tables,
                        const std::string& deployment, const BootstrapOptions& options) {
   std::string names;
   std::string fixes;
   for (const auto& table : tables) {
     if (table.has_identity) continue;
-    const std::string fix = fmt::format(
-        "ALTER TABLE {} REPLICA IDENTITY {};",
-        pg::QuoteQualified(table.name.schema, table.name.name),
-        table.candidate_index.empty() ? "FULL" : "USING INDEX " + table.candidate_index);
+    const std::string fix = table.Fix();
+    if (options.set_replica_identity && fix.starts_with("ALTER")) {
+      SetIdentity(blue, deployment, table, fix);
+      continue;
+    }
     names += fmt::format("{}{}.{}", names.empty() ? "" : ", ", table.name.schema, table.name.name);
     fixes += (fixes.empty() ? "" : " ") + fix;
-    if (!options.set_replica_identity) continue;
-    SetIdentity(blue, deployment, table, fix);
   }
-  if (names.empty() || options.set_replica_identity) return;
+  if (names.empty()) return;
   throw pg::Refused(
       fmt::format("without a usable replica identity blue's own UPDATE and DELETE would fail once "
-                  "published: {}",
+                  "published, or not tell rows apart: {}",
                   names),
-      (options.may_set_replica_identity ? "--set-replica-identity does it, or on blue: "
-                                        : "On blue: ") +
+      (options.may_set_replica_identity && !options.set_replica_identity
+           ? "--set-replica-identity does it, or on blue: "
+           : "On blue: ") +
           fixes);
 }
 
@@ -141,9 +158,9 @@ void CreatePublication(pg::Connection& blue, const Deployment& deployment,
                        const BootstrapOptions& options) {
   if (pg::FindPublication(blue, deployment.name)) return;
   RequireNewName(deployment.name);
-  RequirePatterns(blue, options);
+  RequirePatterns(blue, deployment.name, options);
   const bool takes_all = options.include_tables.empty() && options.exclude_tables.empty();
-  const auto tables = ReadTables(blue, options);
+  const auto tables = ReadTables(blue, deployment.name, options);
   if (tables.empty() && !takes_all) {
     throw pg::ConfigError("--include-table and --exclude-table leave no table to publish",
                           "Exclusion wins: make its patterns narrower.");

@@ -77,6 +77,11 @@ const std::vector<Fault> kBlueFaults = {
      "FAIL",
      {"public.nothing"}},
     {"D1", "CREATE TABLE late_key (a int PRIMARY KEY DEFERRABLE)", "", "FAIL", {"public.late_key"}},
+    {"D1",
+     "CREATE TABLE cut_key (a int, b int GENERATED ALWAYS AS (a) STORED PRIMARY KEY)",
+     "",
+     "FAIL",
+     {"public.cut_key", "ALTER TABLE public.cut_key REPLICA IDENTITY FULL;"}},
     {"D3",
      "CREATE TABLE all_of_it (a int); ALTER TABLE all_of_it REPLICA IDENTITY FULL;"
      "INSERT INTO all_of_it SELECT generate_series(1, 20000); ANALYZE all_of_it",
@@ -247,6 +252,33 @@ TEST_F(CheckFaults, WhatIsWrongOnGreenIsFoundBeforeADeploymentExists) {
   EXPECT_EQ(all.exit_code, 3);
   EXPECT_THAT(all.Findings("D12"), HasSubstr("public.has_trigger"));
   EXPECT_EQ(RunCheck(db_, {"--only", "D12", "--copy", "none"}).exit_code, 0);
+}
+
+// As is for UPDATE and DELETE on PostgreSQL 18.
+TEST_F(CheckFaults, WhatAPublicationLeavesOutOfAnIdentityIsFound) {
+  green().Exec(
+      "CREATE TABLE f(a int NOT NULL, b int GENERATED ALWAYS AS (a) STORED);"
+      "ALTER TABLE f REPLICA IDENTITY FULL;"
+      "CREATE TABLE k(a int NOT NULL, b int GENERATED ALWAYS AS (a) STORED PRIMARY KEY);"
+      "CREATE TABLE u(a int UNIQUE NOT NULL, b int GENERATED ALWAYS AS (a) STORED PRIMARY KEY);"
+      "CREATE TABLE sound(a int PRIMARY KEY, b int GENERATED ALWAYS AS (a) STORED)");
+  const auto ask = [this] {
+    return ReadCheck(*db_.PgtealVia(db_.GreenInfo(), db_.BlueInfo(),
+                                    {"check", "--json", "--only", "D1", "--side", "blue"}))
+        .Findings("D1");
+  };
+  const std::string index =
+      "public.u\nALTER TABLE public.u REPLICA IDENTITY USING INDEX u_a_key;\n";
+  std::string fix =
+      "CREATE PUBLICATION pgteal FOR ALL TABLES WITH (publish_generated_columns = stored);\n";
+  EXPECT_EQ(ask(), "public.f\n" + fix + "public.k\n" + fix + index);
+  green().Exec("CREATE PUBLICATION pgteal FOR ALL TABLES");
+  fix = "ALTER PUBLICATION pgteal SET (publish_generated_columns = stored);\n";
+  EXPECT_EQ(ask(), "public.f\n" + fix + "public.k\n" + fix + index);
+  green().Exec(fix +
+               "INSERT INTO f VALUES (1); INSERT INTO k VALUES (1); INSERT INTO u VALUES (1)");
+  EXPECT_EQ(ask(), "");
+  green().Exec("UPDATE f SET a = 2; UPDATE k SET a = 2; UPDATE u SET a = 2");
 }
 
 TEST_F(CheckFaults, WhatSessionsDoOnBlueIsFound) {

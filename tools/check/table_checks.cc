@@ -39,25 +39,44 @@ const std::vector<Check> kBlueChecks = {
      .side = kBlue,
      .levels = {kFatal, kFatal, kFatal},
      .title = "every published table has a usable replica identity",
-     .advice = "Without one blue's own UPDATE and DELETE fail once the table is published. "
-               "run --set-replica-identity sets them.",
+     .advice = "Without one blue's own UPDATE and DELETE fail once the table is published, or do "
+               "not say which row they mean. run --set-replica-identity sets them.",
      .sql = R"(
 , published AS MATERIALIZED (
-  SELECT c.oid FROM pg_publication_tables AS p JOIN pg_namespace AS n ON n.nspname = p.schemaname
+  SELECT c.oid, to_jsonb(p)->'attnames' AS columns
+    FROM pg_publication_tables AS p JOIN pg_namespace AS n ON n.nspname = p.schemaname
     JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = p.tablename
    WHERE p.pubname = @name@)
-SELECT t.name, format('ALTER TABLE %s REPLICA IDENTITY %s;', t.name, coalesce('USING INDEX ' ||
-         (SELECT quote_ident(xc.relname) FROM pg_index AS x
-            JOIN pg_class AS xc ON xc.oid = x.indexrelid WHERE x.indrelid = t.oid
-             AND x.indisunique AND x.indisvalid AND x.indimmediate AND x.indpred IS NULL
-             AND x.indexprs IS NULL AND NOT EXISTS (SELECT FROM pg_attribute AS a
-               WHERE a.attrelid = t.oid AND NOT a.attnotnull AND a.attnum = ANY (x.indkey))
-           ORDER BY x.indnkeyatts, xc.relname LIMIT 1), 'FULL'))
-  FROM tables AS t
- WHERE t.relkind = 'r' AND t.relpersistence = 'p' AND t.relreplident <> 'f'
-   AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = t.oid AND i.indisvalid
+SELECT t.name, CASE WHEN x.name IS NOT NULL OR t.full_works THEN
+         format('ALTER TABLE %s REPLICA IDENTITY %s;', t.name, coalesce('USING INDEX ' || x.name,
+                'FULL'))
+       WHEN EXISTS (SELECT FROM pg_publication WHERE pubname = @name@) THEN
+         format('ALTER PUBLICATION %I SET (publish_generated_columns = stored);', @name@::text)
+       ELSE format('CREATE PUBLICATION %I FOR ALL TABLES'
+                   ' WITH (publish_generated_columns = stored);', @name@::text) END
+  FROM (SELECT t.*, g.hidden,
+               g.hidden = '{}' OR current_setting('server_version_num')::int < 180000 AS full_works
+          FROM tables AS t CROSS JOIN LATERAL (
+               SELECT coalesce(array_agg(a.attnum), '{}') FROM pg_attribute AS a
+                WHERE a.attrelid = t.oid AND a.attgenerated <> '' AND NOT a.attisdropped
+                  AND NOT EXISTS (SELECT FROM published AS p WHERE p.columns ? a.attname
+                        AND (p.oid = t.oid OR p.oid IN (SELECT relid
+                                                          FROM pg_partition_ancestors(t.oid)))))
+               AS g(hidden)) AS t
+  LEFT JOIN LATERAL (
+       SELECT quote_ident(xc.relname) AS name FROM pg_index AS x
+         JOIN pg_class AS xc ON xc.oid = x.indexrelid WHERE x.indrelid = t.oid
+          AND x.indisunique AND x.indisvalid AND x.indimmediate AND x.indpred IS NULL
+          AND x.indexprs IS NULL AND NOT EXISTS (SELECT FROM pg_attribute AS a
+            WHERE a.attrelid = t.oid AND (NOT a.attnotnull OR a.attnum = ANY (t.hidden))
+              AND a.attnum = ANY (x.indkey))
+        ORDER BY x.indnkeyatts, xc.relname LIMIT 1) AS x ON true
+ WHERE t.relkind = 'r' AND t.relpersistence = 'p'
+   AND CASE t.relreplident WHEN 'f' THEN NOT t.full_works
+       ELSE NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = t.oid AND i.indisvalid
          AND i.indimmediate AND CASE t.relreplident WHEN 'd' THEN i.indisprimary
-                                WHEN 'i' THEN i.indisreplident ELSE false END)
+                                WHEN 'i' THEN i.indisreplident ELSE false END
+         AND NOT (i.indkey::int2[])[0:i.indnkeyatts - 1] && t.hidden) END
    AND (NOT EXISTS (SELECT FROM pg_publication WHERE pubname = @name@)
         OR EXISTS (SELECT FROM pg_publication WHERE pubname = @name@ AND puballtables)
         OR t.oid IN (SELECT oid FROM published)
