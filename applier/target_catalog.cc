@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "applier/renamed_table.h"
 #include "applier/target_queries.h"
 #include "pg/error.h"
 #include "pg/quote.h"
@@ -271,6 +272,22 @@ void TargetCatalog::Forget() {
   known_.clear();
 }
 
+void TargetCatalog::ThrowMissing(const TargetRelation& target) {
+  const auto& source = *target.source;
+  const std::string rename =
+      RenameOnGreen(*connection_, deployment_, source.oid, source.schema, source.name);
+  throw pg::Refused(
+      sides_.Format("table {} is missing on green", target.DisplayName()),
+      rename.empty()
+          ? sides_.Format(
+                "Create the table on green (or rename it there, if blue renamed it: a new "
+                "one has none of its rows), or leave it out of the publication, then "
+                "start again: nothing is lost.")
+          : sides_.Format("Blue renamed it. On green: {} Then start again: nothing is lost. A new "
+                          "table in its place would have none of its rows.",
+                          rename));
+}
+
 std::shared_ptr<const TargetRelation> TargetCatalog::Read(
     const std::shared_ptr<const decoder::Relation>& source) {
   auto target = std::make_shared<TargetRelation>();
@@ -289,12 +306,7 @@ std::shared_ptr<const TargetRelation> TargetCatalog::Read(
        {kUniqueSql, name},
        {kReadyLsnSql, {source->schema, source->name, deployment_}}});
   const auto& table = facts[0];
-  if (table.is_empty()) {
-    throw pg::Refused(
-        sides_.Format("table {} is missing on green", target->DisplayName()),
-        sides_.Format("Create the table on green, or leave it out of the publication, "
-                      "then start again: nothing is lost."));
-  }
+  if (table.is_empty()) ThrowMissing(*target);
   if (table.Bool(0, 2)) {
     throw pg::Refused(
         sides_.Format("row security applies to our role on green, table {}", target->DisplayName()),

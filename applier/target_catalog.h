@@ -31,6 +31,7 @@ class TargetCatalog final : public RelationMapper {
  private:
   std::shared_ptr<const TargetRelation> Read(
       const std::shared_ptr<const decoder::Relation>& source);
+  [[noreturn]] void ThrowMissing(const TargetRelation& target);
 
   std::mutex mutex_;
   // Protected by mutex_.

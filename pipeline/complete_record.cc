@@ -1,8 +1,10 @@
 #include "pipeline/complete_record.h"
 
+#include <sstream>
 #include <string_view>
 #include <vector>
 
+#include "applier/renamed_table.h"
 #include "pg/quote.h"
 #include "pipeline/schema_diff.h"
 
@@ -15,6 +17,7 @@ constexpr std::string_view kEach = "each";
 constexpr std::string_view kOids = "oids";
 constexpr const char* kNoOids = "";
 constexpr std::string_view kBehind = "behind ";
+using applier::kGreenTable;
 
 void ReadMark(const std::string& definition, CompleteRecord* record) {
   static_assert(kEach.size() == kOids.size());
@@ -24,6 +27,16 @@ void ReadMark(const std::string& definition, CompleteRecord* record) {
   if (record->has_oids) record->containers = definition.substr(kEach.size());
 }
 
+// Of a database that was dumped and restored it tells nothing: all oids are others there.
+void ReadOnGreen(const std::string& definition, CompleteRecord* record) {
+  std::istringstream words(definition.substr(kGreenTable.size()));
+  Oid own_table;
+  Oid blue;
+  Oid green;
+  words >> own_table >> blue >> green;
+  if (own_table == record->own_table) record->on_green[blue] = green;
+}
+
 }  // namespace
 
 CompleteRecord ReadRecord(pg::Connection& green, const std::string& deployment) {
@@ -31,6 +44,7 @@ CompleteRecord ReadRecord(pg::Connection& green, const std::string& deployment) 
       "SELECT object, definition FROM pgteal.schema_baseline WHERE deployment = $1 AND kind = $2",
       {deployment, kKind});
   CompleteRecord record;
+  record.own_table = green.Exec("SELECT 'pgteal.schema_baseline'::regclass::oid").String(0, 0);
   for (int i = 0; i < rows.rows(); ++i) {
     const std::string name = rows.String(i, 0);
     const std::string definition = rows.String(i, 1);
@@ -42,6 +56,8 @@ CompleteRecord ReadRecord(pg::Connection& green, const std::string& deployment) 
     } else if (definition.starts_with(kBehind)) {
       record.behind.insert(definition.substr(kBehind.size()));
       record.tables_behind.insert(TableOf(definition));
+    } else if (definition.starts_with(kGreenTable)) {
+      ReadOnGreen(definition, &record);
     } else {
       record.complete.insert(definition);
       record.tables_complete.insert(TableOf(definition));
@@ -88,9 +104,20 @@ void AddWays(const MemberTable& table, bool is_behind, RecordRows* rows) {
   }
 }
 
+void AddOnGreen(const CompleteRecord& record, const TableKey& key, const Oid& blue,
+                const Oid& green, RecordRows* rows) {
+  rows->emplace(std::string(kGreenTable) + record.own_table + " " + blue + " " + green,
+                NameOf(key));
+}
+
 std::string NameOf(const TableKey& key) { return key.first + "." + key.second; }
 
-// A way ends with its table.
-Oid TableOf(const std::string& definition) { return definition.substr(definition.rfind(' ') + 1); }
+// A way ends with it.
+Oid TableOf(const std::string& definition) {
+  const size_t end =
+      definition.starts_with(kGreenTable) ? definition.rfind(' ') : std::string::npos;
+  const size_t begin = definition.rfind(' ', end == std::string::npos ? end : end - 1) + 1;
+  return definition.substr(begin, end - begin);
+}
 
 }  // namespace pgteal::pipeline

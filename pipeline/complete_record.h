@@ -18,6 +18,8 @@ namespace pgteal::pipeline {
 //                        that came with a container
 //   <way>                its table is complete
 //   "behind <way>"       its table is not
+//   "green <the record's table> <blue's table> <green's table>"
+//                        by oids, what holds the rows of a complete table (applier/renamed_table.h)
 //   ""                   the table of that name is complete: of a still older pgteal
 
 // Definition, which is unique, and for who reads it the table's name.
@@ -34,6 +36,8 @@ struct CompleteRecord {
   std::set<std::string> behind;    // ways
   std::set<Oid> tables_complete;
   std::set<Oid> tables_behind;
+  Oid own_table;                // green's, which holds the record
+  std::map<Oid, Oid> on_green;  // what holds the rows of a table of blue
 };
 
 CompleteRecord ReadRecord(pg::Connection& green, const std::string& deployment);
@@ -43,9 +47,11 @@ void ReplaceRecord(pg::Connection& green, const std::string& deployment, const R
 // The rows of a record that is written now.
 void AddMark(const Membership& membership, RecordRows* rows);
 void AddWays(const MemberTable& table, bool is_behind, RecordRows* rows);
+void AddOnGreen(const CompleteRecord& record, const TableKey& key, const Oid& blue,
+                const Oid& green, RecordRows* rows);
 // As such a row has it.
 std::string NameOf(const TableKey& key);
-// The table that such a row speaks of.
+// Blue's table that such a row speaks of.
 Oid TableOf(const std::string& definition);
 
 }  // namespace pgteal::pipeline

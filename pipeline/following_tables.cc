@@ -11,7 +11,7 @@ namespace pgteal::pipeline {
 namespace {
 
 constexpr const char* kTablesSql = R"(
-SELECT n.nspname, c.relname, c.relkind = 'p',
+SELECT n.nspname, c.relname, c.oid, c.relkind = 'p',
        has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
          AND NOT row_security_active(c.oid)
   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -29,7 +29,9 @@ std::map<TableKey, FollowingTable> FindFollowing(pg::Connection& green,
   for (int i = 0; i < rows.rows(); ++i) {
     const TableKey key{rows.String(i, 0), rows.String(i, 1)};
     if (!keys.contains(key)) continue;  // without quotes two names may be the same
-    found[key] = {.is_partitioned = rows.Bool(i, 2), .may_be_read = rows.Bool(i, 3)};
+    found[key] = {.oid = rows.String(i, 2),
+                  .is_partitioned = rows.Bool(i, 3),
+                  .may_be_read = rows.Bool(i, 4)};
   }
   return found;
 }

@@ -13,6 +13,7 @@ namespace pgteal::pipeline {
 // What green has under the names of blue's tables.
 
 struct FollowingTable {
+  Oid oid;
   bool is_partitioned = false;
   bool may_be_read = false;  // every row of it, by our role
 };

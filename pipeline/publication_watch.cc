@@ -20,16 +20,16 @@ class Judge {
   Judge(pg::Connection& blue, pg::Connection& green, const CompleteRecord& record,
         const Membership& now, Moment moment)
       : green_(green), record_(record), now_(now), moment_(moment) {
+    std::set<TableKey> keys;
+    for (const auto& [oid, table] : now.tables) keys.insert(table.key);
+    following_ = FindFollowing(green, keys);
     if (!record.exists) return;
     std::set<Oid> unknown;
-    std::set<TableKey> keys;
     for (const auto& [oid, table] : now.tables) {
-      if (table.ways.empty() || IsRecorded(table)) continue;
+      if (table.ways.empty() || IsComplete(oid, table)) continue;
       for (const auto& one : Lineage(now, oid)) unknown.insert(one);
-      keys.insert(table.key);
     }
     origins_ = ReadOrigins(blue, unknown);
-    following_ = FindFollowing(green, keys);
   }
 
   Findings Find() {
@@ -41,7 +41,9 @@ class Judge {
     }
     for (const auto& oid : behind) CountParents(oid);
     for (const auto& [oid, table] : now_.tables) {
-      AddWays(table, behind.contains(oid) || parents_.contains(oid), &found.after);
+      const bool is_behind = behind.contains(oid) || parents_.contains(oid);
+      AddWays(table, is_behind, &found.after);
+      if (!is_behind && !table.is_partitioned) AddFollowing(SentFor(oid), &found.after);
     }
     std::set<std::string> names;
     for (const auto& oid : behind) names.insert(ReloadName(now_.tables.at(NamedFor(oid)).key));
@@ -58,10 +60,35 @@ class Judge {
     return false;
   }
 
+  bool IsComplete(const Oid& oid, const MemberTable& table) const {
+    return IsRecorded(table) && !IsReplaced(oid);
+  }
+
+  // Green has another table under that name than the one that holds the rows: blue's was renamed.
+  bool IsReplaced(const Oid& oid) const {
+    const Oid sent = SentFor(oid);
+    const auto known = record_.on_green.find(sent);
+    const auto found = following_.find(now_.tables.at(sent).key);
+    return known != record_.on_green.end() && found != following_.end() &&
+           known->second != found->second.oid;
+  }
+
+  // While green has none, what it had is remembered.
+  void AddFollowing(const Oid& sent, RecordRows* rows) const {
+    const auto& key = now_.tables.at(sent).key;
+    const auto found = following_.find(key);
+    const auto known = record_.on_green.find(sent);
+    if (found != following_.end()) {
+      AddOnGreen(record_, key, sent, found->second.oid, rows);
+    } else if (known != record_.on_green.end()) {
+      AddOnGreen(record_, key, sent, known->second, rows);
+    }
+  }
+
   // One that is behind stays so whatever it comes with later.
   bool IsBehind(const Oid& oid, const MemberTable& table) {
-    if (table.ways.empty() || IsRecorded(table) || IsEmpty(oid, table)) return false;
-    if (record_.tables_behind.contains(oid)) return true;
+    if (table.ways.empty() || IsComplete(oid, table) || IsEmpty(oid, table)) return false;
+    if (record_.tables_behind.contains(oid) || IsReplaced(oid)) return true;
     for (const auto& way : table.ways) {
       if (IsMadeInside(oid, way) || IsTakenOver(oid, way)) return false;
     }
@@ -123,12 +150,21 @@ class Judge {
     }
   }
 
+  // Whose name its rows bear in the stream.
+  Oid SentFor(const Oid& oid) const {
+    Oid sent = oid;
+    for (const auto& one : Lineage(now_, oid)) {
+      if (now_.is_via_root && !now_.tables.at(one).ways.empty()) sent = one;
+    }
+    return sent;
+  }
+
   // The copy knows either partitions or their root.
   Oid NamedFor(const Oid& oid) const {
     Oid named = oid;
+    const Oid sent = SentFor(oid);
     for (const auto& one : Lineage(now_, oid)) {
-      const bool is_sent = now_.is_via_root && !now_.tables.at(one).ways.empty();
-      if (is_sent || parents_.contains(one)) named = one;
+      if (one == sent || parents_.contains(one)) named = one;
     }
     return named;
   }
@@ -142,9 +178,8 @@ class Judge {
   const CompleteRecord& record_;
   const Membership& now_;
   const Moment moment_;
-  // Of what is not recorded.
-  std::map<Oid, Origin> origins_;
   std::map<TableKey, FollowingTable> following_;
+  std::map<Oid, Origin> origins_;  // of what is not recorded
   std::set<Oid> parents_;
 };
 
@@ -155,7 +190,8 @@ Findings Compare(pg::Connection& blue, pg::Connection& green, const std::string&
   return Judge(blue, green, record, now, moment).Find();
 }
 
-// Of tables that are copied, and of their partitions, whatever was said before.
+// Of tables that are copied, and of their partitions, whatever was said before. What holds them on
+// green is found at the next look: a copy may make it anew.
 void RecordCopied(pg::Connection& green, const std::string& deployment,
                   const Membership& membership, const std::set<TableKey>& tables, bool is_behind) {
   const auto before = ReadRecord(green, deployment).rows;

@@ -19,6 +19,9 @@ namespace pgteal::pipeline {
 // of a schema, or as a partition of a published table. Where the catalogs do not tell that, it is
 // taken to be behind: a reload too many loses nothing.
 //
+// One that blue renamed is the same, with the table on green that holds its rows. Where green has
+// another one under the new name it is behind.
+//
 // What is known to be complete is kept in pgteal.schema_baseline on green, by the ways in which
 // tables are in the publication.
 

@@ -211,8 +211,8 @@ std::string SchemaDifference::Describe(const applier::SideNames& names) const {
       if (kind == kCompleteTable) {
         return fmt::format(
             "{} was not published for a while, or may not have been, and what was written to it"
-            " then is missing on {}, or a reload of it was interrupted: stop `pgteal run` and start"
-            " it with --reload-table {}",
+            " then is missing on {}, or it was made anew there, or a reload of it was interrupted:"
+            " stop `pgteal run` and start it with --reload-table {}",
             object, names.green, object);
       }
       if (kind == kCopiedTable) {

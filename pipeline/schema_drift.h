@@ -16,7 +16,12 @@ std::vector<SchemaDifference> FindDrift(pg::Connection& blue, pg::Connection& gr
                                         const SchemaBaseline& baseline,
                                         std::vector<SchemaDifference> structure);
 
-// The latter alone, which need no baseline.
+// Of tables that green has under a former name of blue's, the fix is to rename them there. Reads
+// only.
+void SuggestRenames(pg::Connection& blue, pg::Connection& green, const std::string& deployment,
+                    std::vector<SchemaDifference>* differences);
+
+// Tables whose rows are behind alone, which need no baseline.
 std::vector<SchemaDifference> FindBehind(pg::Connection& blue, pg::Connection& green,
                                          const std::string& deployment);
 

@@ -105,6 +105,47 @@ TEST_F(Membership, ARenamedTableIsStillComplete) {
   ExpectComplete();
 }
 
+// A new table on green, as for one that is missing there, has none of its rows.
+TEST_F(Membership, ARenamedTableThatIsMadeAnewOnGreenHasToBeReloaded) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  const std::string rename = "ALTER TABLE \"public\".\"h\" RENAME TO \"h2\";";
+  blue().Exec("ALTER TABLE h RENAME TO h2; ALTER INDEX h_pkey RENAME TO h2_pkey");
+  EXPECT_THAT(Ask().Findings("H9"), HasSubstr(rename));
+  EXPECT_THAT(RunCheck(db_, {"--only", "D19"}).Findings("D19"), HasSubstr(rename));
+  blue().Exec("INSERT INTO h2 VALUES (2)");
+  EXPECT_NE(RunUntilCaughtUp(), 0);
+  EXPECT_THAT(Log(), HasSubstr(rename));
+  db_.GreenWriter().Exec("CREATE TABLE h2 (id int PRIMARY KEY)");
+  ASSERT_NO_FATAL_FAILURE(ExpectBehind("h2"));
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ASSERT_NO_FATAL_FAILURE(ExpectBehind("h2"));
+  ASSERT_NO_FATAL_FAILURE(Reload("h2"));
+  ExpectComplete();
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ExpectComplete();
+  EXPECT_EQ(green().Scalar("SELECT count(*) FROM h2"), "2");
+}
+
+TEST_F(Membership, ATableThatGreenMovedToAnotherSchemaIsNamedToo) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  ExecEverywhere("CREATE SCHEMA s");
+  blue().Exec("ALTER TABLE h SET SCHEMA s; ALTER TABLE s.h RENAME TO h2");
+  EXPECT_THAT(Ask().Findings("H9"), HasSubstr("ALTER TABLE \"public\".\"h\" SET SCHEMA \"s\"; "
+                                              "ALTER TABLE \"s\".\"h\" RENAME TO \"h2\";"));
+}
+
+// All its oids are others then, and nothing is missing.
+TEST_F(Membership, AGreenThatWasDumpedAndRestoredIsStillComplete) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  db_.GreenWriter().Exec(
+      "CREATE TABLE h_new (LIKE h INCLUDING ALL); INSERT INTO h_new TABLE h; DROP TABLE h;"
+      "ALTER TABLE h_new RENAME TO h; ALTER INDEX h_new_pkey RENAME TO h_pkey;"
+      "CREATE TABLE pgteal.restored (LIKE pgteal.schema_baseline INCLUDING ALL);"
+      "INSERT INTO pgteal.restored OVERRIDING SYSTEM VALUE TABLE pgteal.schema_baseline;"
+      "DROP TABLE pgteal.schema_baseline; ALTER TABLE pgteal.restored RENAME TO schema_baseline");
+  ExpectComplete();
+}
+
 TEST_F(Membership, ATableThatIsAddedEmptyIsCompleteWhateverIsWrittenLater) {
   ASSERT_NO_FATAL_FAILURE(Begin());
   blue().Exec("CREATE TABLE n (id int PRIMARY KEY); ALTER PUBLICATION pgteal ADD TABLE n");

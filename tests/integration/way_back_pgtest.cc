@@ -189,9 +189,7 @@ TEST_F(WayBack, PartitionsOfGreenAloneThatLackAnIdentityAreNamedBeforeTheFence) 
       "CREATE PUBLICATION pgteal FOR TABLE ledger, parts WITH (publish_via_partition_root = true)");
   run_ = db_.Pgteal({"run", "--copy", "none"});
   ASSERT_TRUE(run_->WaitForLog("streaming slot=")) << run_->Log();
-  const auto ask = [this] {
-    return RunCheck(db_, {"--phase", "switchover", "--only", "H16"});
-  };
+  const auto ask = [this] { return RunCheck(db_, {"--phase", "switchover", "--only", "H16"}); };
   EXPECT_THAT(ask().Findings("H16"),
               HasSubstr("ALTER TABLE \"public\".\"other_1\" REPLICA IDENTITY FULL;"));
   Sql(db_.GreenWriter()).Exec("ALTER TABLE other_1 REPLICA IDENTITY FULL");

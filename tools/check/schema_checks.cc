@@ -40,8 +40,10 @@ const std::vector<pipeline::SchemaDifference>& Structure(const CheckContext& con
 
 CheckAnswer CheckSchema(const CheckContext& context) {
   if (IsBeforeSchema(context.options)) return {.findings = {}, .skipped = kNoSchemaYet};
+  auto differences = Structure(context);
+  pipeline::SuggestRenames(*context.blue, *context.green, context.options.name, &differences);
   CheckAnswer answer;
-  for (const auto& one : Structure(context)) {
+  for (const auto& one : differences) {
     answer.findings.push_back({.finding = {.object = one.Describe(context.options.sides),
                                            .fix = one.FixFor(context.options.sides)},
                                .level = LevelOf(one.what)});

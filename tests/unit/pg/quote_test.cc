@@ -74,6 +74,11 @@ TEST(Quote, AScannerReadsBackWhateverIsQuoted) {
   }
 }
 
+TEST(Quote, AnArrayKeepsItsElementsApart) {
+  EXPECT_EQ(ArrayLiteral({}), "{}");
+  EXPECT_EQ(ArrayLiteral({"", "a,b", "c\"\\"}), R"({"","a,b","c\"\\"})");
+}
+
 TEST(Quote, ANulByteIsAnError) {
   const std::string text("a\0b", 3);
   EXPECT_THROW(static_cast<void>(QuoteIdentifier(text)), ConfigError);
