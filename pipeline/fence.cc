@@ -51,9 +51,10 @@ SELECT r.rolname, CASE WHEN me.rolsuper THEN NULL
 
 // What is to be closed: the database, the roles that could get in, and those that could not but
 // have a default of their own, here or everywhere, if our role may alter them: nothing hangs on
-// those. With what each is in this database now, and whether its login is to be closed, too. $1 as above, $2 the deployment. Roles that another
-// deployment's fence has closed here were able to get in. What such a fence has set tells nothing
-// of what was there before: it knows. A mark that no fence knows is left over.
+// those. With what each is in this database now, and whether its login is to be closed, too. $1 as
+// above, $2 the deployment. Roles that another deployment's fence has closed here were able to get
+// in. What such a fence has set tells nothing of what was there before: it knows. A mark that no
+// fence knows is left over.
 constexpr const char* kClosingSql = R"(
 , settings AS (
   SELECT s.setrole AS role, s.setdatabase <> 0 AS is_here, split_part(c.setting, '=', 2) AS value
@@ -140,6 +141,13 @@ FROM pg_stat_activity
        NOT IN ('autovacuum worker', 'walsender', 'parallel worker')
    AND coalesce(usename, '') <> ALL ($1::name[])
    AND NOT (usename = current_user AND starts_with(application_name, 'pgteal')))";
+
+// Only a superuser ends a superuser's session, or one without a role.
+constexpr const char* kMayEndSql =
+    "(SELECT coalesce(me.rolsuper OR (NOT r.rolsuper AND (pg_has_role(me.oid, r.oid, 'USAGE')"
+    " OR pg_has_role(me.oid, 'pg_signal_backend', 'USAGE'))), false)"
+    " FROM pg_roles AS me LEFT JOIN pg_roles AS r ON r.oid = usesysid"
+    " WHERE me.rolname = current_user)";
 
 // {"a","b\"c"}
 std::string NameArray(const std::vector<std::string>& names) {
@@ -347,16 +355,37 @@ ForeignSessions FindForeignSessions(pg::Connection& side, const FenceOptions& op
   return {.count = static_cast<size_t>(row.Int(0, 0)), .names = row.String(0, 1)};
 }
 
-void EndForeignSessions(pg::Connection& side, const FenceOptions& options,
-                        const std::string& before) {
-  const std::string whom =
-      kForeignSql +
-      (before.empty() ? std::string() : " AND backend_start < " + pg::QuoteLiteral(before));
-  const std::string end_all = "SELECT count(pg_terminate_backend(pid)) " + whom;
+void EndForeignSessions(pg::Connection& side, const FenceOptions& options) {
+  const std::string end_all = std::string("SELECT count(pg_terminate_backend(pid)) ") + kForeignSql;
   Doorbell never;
   while (side.Exec(end_all, {NameArray(options.leave_roles)}).Int(0, 0) > 0) {
     never.Wait(Clock::now() + kEndLook);
   }
+}
+
+std::string ForeignSessionPids(pg::Connection& side, const FenceOptions& options) {
+  return side
+      .Exec(std::string("SELECT coalesce(array_agg(pid), '{}') ") + kForeignSql,
+            {NameArray(options.leave_roles)})
+      .String(0, 0);
+}
+
+std::string EndForeignSessions(pg::Connection& side, const FenceOptions& options,
+                               const std::string& pids) {
+  const std::string now = side.Exec("SELECT clock_timestamp()").String(0, 0);
+  const std::string theirs = std::string(kForeignSql) + " AND (pid = ANY ($2::int[])" +
+                             " OR backend_start < " + pg::QuoteLiteral(now) + ") AND ";
+  const std::vector<std::optional<std::string>> params = {NameArray(options.leave_roles), pids};
+  const std::string end = "SELECT count(pg_terminate_backend(pid)) " + theirs + kMayEndSql;
+  Doorbell never;
+  while (side.Exec(end, params).Int(0, 0) > 0) never.Wait(Clock::now() + kEndLook);
+  return side
+      .Exec(
+          "SELECT string_agg(DISTINCT format('process %s of %s', pid, coalesce(usename, "
+          "backend_type)), ', ') " +
+              theirs + "NOT " + kMayEndSql,
+          params)
+      .String(0, 0);
 }
 
 }  // namespace pgteal::pipeline

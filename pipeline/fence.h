@@ -69,10 +69,14 @@ struct ForeignSessions {
   std::string names;  // "role (application_name)" of some
 };
 ForeignSessions FindForeignSessions(pg::Connection& side, const FenceOptions& options);
-// Tells all of them to end and waits for each, as long as the connection's interrupt allows. Only
-// those that began before `before`, when it is not empty (a timestamptz of the server).
-void EndForeignSessions(pg::Connection& side, const FenceOptions& options,
-                        const std::string& before = "");
+// Tells all of them to end and waits for each, as long as the connection's interrupt allows.
+void EndForeignSessions(pg::Connection& side, const FenceOptions& options);
+// Those that are here now, "{1,2}". When one began is hidden from a role without pg_read_all_stats.
+std::string ForeignSessionPids(pg::Connection& side, const FenceOptions& options);
+// Ends these, and others that can be seen to have begun before now. Returns those that our role may
+// not end, "process 1 of a", or empty.
+std::string EndForeignSessions(pg::Connection& side, const FenceOptions& options,
+                               const std::string& pids);
 
 }  // namespace pgteal::pipeline
 

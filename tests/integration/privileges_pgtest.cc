@@ -174,6 +174,24 @@ TEST_F(ModestRole, ARoleThatCannotLogInAndIsBeyondReachIsNotInTheWay) {
   for (auto* side : {&db_.blue(), &db_.green()}) side->Exec("DROP ROLE readonly");
 }
 
+// A pool that was there before has read-only as its default for good. When each session began is
+// hidden from us.
+TEST_F(ModestRole, SessionsOfBeforeAreEndedOnTheOpenedSideOrNamed) {
+  if (std::stoi(db_.green().Scalar("SHOW server_version_num")) >= 160000) {
+    db_.green().Exec("GRANT ALL ON ledger TO mover; GRANT shop TO mover WITH INHERIT FALSE");
+  }
+  Sql pool(db_.GreenInfo() + " user=shop");
+  db_.green().Exec("CREATE ROLE boss SUPERUSER LOGIN");
+  Sql boss(db_.GreenInfo() + " user=boss");
+  ASSERT_EQ(TurnAsMover({"switchover", "--no-way-back"}), 0) << Log();
+  EXPECT_FALSE(pool.IsAlive());
+  EXPECT_TRUE(boss.IsAlive());
+  EXPECT_THAT(Log(), HasSubstr("boss"));
+  Sql fresh(db_.GreenInfo() + " user=shop");
+  EXPECT_EQ(fresh.Failure("INSERT INTO ledger VALUES (9, 9, '')"), "");
+  db_.green().Exec("DROP ROLE boss");
+}
+
 TEST_F(ModestRole, ChecksThatWereSkippedAreInTheReport) {
   ASSERT_EQ(TurnAsMover({"switchover", "--json", "--skip-check", "D19", "--skip-check", "H8"}), 0)
       << Log();

@@ -15,7 +15,7 @@ using Clock = std::chrono::steady_clock;
 constexpr int kStatementsFence = 8;
 constexpr int kStatementsArmFrom = 6;
 constexpr int kStatementsArmTo = 6;  // with the round trips of a session of its own
-constexpr int kStatementsCommit = 9;
+constexpr int kStatementsCommit = 10;
 
 template <typename Body>
 SwitchoverReport::Milliseconds Time(Body body) {

@@ -349,6 +349,7 @@ void Switchover::PassPointOfNoReturn() {
     pipeline::SetDeploymentState(*to_, oriented_.name, "switched");
     pipeline::OpenForAll(*to_, oriented_.name);
     if (options_.kind == TurnKind::kSwitchover) pipeline::MakeWritable(*to_, oriented_.name);
+    pids_of_before_ = pipeline::ForeignSessionPids(*to_, fence_);
     if (!watchdog_.CallOff()) throw pg::Interrupted();
     to_->Exec("COMMIT");
     is_turned_ = true;

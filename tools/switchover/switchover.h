@@ -90,6 +90,7 @@ class Switchover {
   pipeline::FenceOptions fence_;
   int64_t epoch_ = 0;
   std::string schema_token_;  // of the closing side, as the guardrails have seen it
+  std::string pids_of_before_ = "{}";  // sessions of others on the side that is being opened
   SwitchoverReport report_;
   pg::Interrupt interrupt_;  // ends every wait before the point of no return
   Watchdog watchdog_;

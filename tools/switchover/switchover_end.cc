@@ -23,7 +23,13 @@ void Switchover::Open() {
   try {
     // Sessions that were here before still have read-only as their default.
     pg::Connection to(oriented_.target, Unhurried());
-    pipeline::EndForeignSessions(to, fence_, to.Exec("SELECT clock_timestamp()").String(0, 0));
+    const std::string left = pipeline::EndForeignSessions(to, fence_, pids_of_before_);
+    if (!left.empty()) {
+      report_.warnings.push_back(fmt::format(
+          "sessions of before that our role may not end keep read-only as their default: {}. "
+          "Reconnect them",
+          left));
+    }
   } catch (const pg::Error& error) {
     report_.warnings.push_back(fmt::format("sessions of before were not ended: {}", error.what()));
   }
