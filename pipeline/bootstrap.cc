@@ -310,6 +310,7 @@ void BeginDeployment(pg::Connection& green, const std::string& name,
        consistent_point.ToString(), state});
   applier::InsertProgress(green, name, start);
   applier::RecordEvent(green, name, "bootstrap", fmt::format("begins at {}", start));
+  SetReadOnly(green, name);
   green.Exec("COMMIT");
   spdlog::info("green prepared slot={} start_lsn={}", name, start);
 }
@@ -340,7 +341,6 @@ void PrepareTarget(pg::Connection& blue, pg::Connection& green, const Deployment
   RecordAllComplete(green, deployment.name, ReadMembership(blue, deployment.name));
   BeginDeployment(green, deployment.name, identity, slot.confirmed_flush_lsn,
                   start_lsn.value_or(slot.confirmed_flush_lsn));
-  SetReadOnly(green, deployment.name);
 }
 
 bool IsPrepared(const Deployment& deployment, const pg::SessionOptions& session) {

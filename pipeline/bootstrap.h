@@ -67,8 +67,8 @@ pg::CreatedSlot CreateExportingSlot(pg::ReplicationConnection& stream, const std
 // privilege.
 void RequireLogical(pg::Connection& source, const std::string& side);
 void RequireWritable(pg::Connection& green);
-// Schema pgteal with a new deployment whose progress is at `start`. `state`: what comes first, a
-// load (its first phase) or the stream.
+// Green read-only for others, and schema pgteal with a new deployment whose progress is at `start`.
+// `state`: what comes first, a load (its first phase) or the stream.
 void BeginDeployment(pg::Connection& green, const std::string& name,
                      const pg::SystemIdentity& source, pg::Lsn consistent_point, pg::Lsn start,
                      const std::string& state = "streaming");

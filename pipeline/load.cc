@@ -14,7 +14,6 @@
 #include "pipeline/large_objects.h"
 #include "pipeline/load_checks.h"
 #include "pipeline/load_watch.h"
-#include "pipeline/read_only.h"
 #include "pipeline/rivals.h"
 #include "pipeline/sequence_copy.h"
 #include "pipeline/table_state.h"
@@ -203,7 +202,6 @@ void Load::Record() {
   RecordAllComplete(*green_, deployment_.name, membership_);
   AddTableStates(*green_, deployment_.name, plan_);
   green_->Exec("COMMIT");
-  SetReadOnly(*green_, deployment_.name);
   BeginDeployment(*green_, deployment_.name, *identity_, slot->confirmed_flush_lsn,
                   slot->confirmed_flush_lsn, state_);
   claim_.TakeOver(*green_);

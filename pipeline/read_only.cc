@@ -103,10 +103,12 @@ void SetReadOnly(pg::Connection& green, const std::string& deployment) {
     const auto others = green.Exec(kOthersSql, {deployment});
     if (!others.is_empty()) former = others.String(0, 0);  // it is what the other one has set
   }
+  green.Exec("SAVEPOINT read_only");
   try {
     green.Exec(Alter(green) + " SET default_transaction_read_only = on");
   } catch (const pg::ServerError& error) {
     if (error.sqlstate() != kNotAllowed) throw;
+    green.Exec("ROLLBACK TO SAVEPOINT read_only");
     spdlog::warn("our role may not make green's database read-only: keep applications off it");
     return;
   }

@@ -12,6 +12,7 @@ namespace pgteal::pipeline {
 // cannot write there; pgteal's sessions override it. pgteal.event keeps what it was before the
 // first deployment came (kind 'read_only'). A role that may not alter the database leaves it as it
 // is, with a warning, and so does everybody where green takes the writes of another deployment.
+// Inside a transaction.
 void SetReadOnly(pg::Connection& green, const std::string& deployment);
 // Undoes it: new sessions write again.
 void UnsetReadOnly(pg::Connection& green, const std::string& deployment);

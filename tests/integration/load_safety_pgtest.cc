@@ -83,6 +83,35 @@ TEST_F(LoadSafety, GreenIsReadOnlyForOthers) {
   ExpectCaughtUpAndEqual();
 }
 
+// Whether or not the session that makes it so outlives the process.
+TEST_F(LoadSafety, AStartThatIsKilledLeavesGreenReadOnlyInTheEndAndCleanupPutsItBack) {
+  ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
+  const std::string waiters =
+      "FROM pg_locks WHERE NOT granted AND relation = 'pg_db_role_setting'::regclass";
+  for (const bool is_ended : {true, false}) {
+    Sql holder = db_.clusters().green().Connect(db_.name());
+    holder.Exec("BEGIN; LOCK TABLE pg_db_role_setting IN SHARE MODE");
+    const auto killed = db_.Pgteal({"run", "--copy", "none"});
+    ASSERT_TRUE(WaitUntil([&] { return green().Scalar("SELECT count(*) " + waiters) == "1"; },
+                          seconds(30)));
+    killed->Kill9();
+    const std::string pid = green().Scalar("SELECT pid " + waiters);
+    if (is_ended) green().Exec("SELECT pg_terminate_backend(" + pid + ", 10000)");
+    holder.Exec("ROLLBACK");
+    const std::string is_there = "SELECT count(*) FROM pg_stat_activity WHERE pid = " + pid;
+    ASSERT_TRUE(WaitUntil([&] { return green().Scalar(is_there) == "0"; }, seconds(30)));
+    const auto run = db_.Pgteal({"run", "--copy", "none", "--until-caught-up"});
+    ASSERT_EQ(run->WaitExit(), 0) << run->Log();
+    Sql application = db_.clusters().green().Connect(db_.name());
+    EXPECT_EQ(application.Failure("INSERT INTO t VALUES (1)"), "25006") << is_ended;
+    ASSERT_EQ(db_.Pgteal({"cleanup"})->WaitExit(), 0);
+    EXPECT_EQ(db_.clusters().green().Connect(db_.name()).Scalar(
+                  "SHOW default_transaction_read_only"),
+              "off")
+        << is_ended;
+  }
+}
+
 TEST_F(LoadSafety, ExtensionsAndEncodingsThatGreenCannotHaveAreNamed) {
   // In PostgreSQL 15, gone in 17.
   blue().Exec("CREATE EXTENSION old_snapshot");
