@@ -52,6 +52,7 @@ constexpr const char* kAllTablesSql =
 // "cannot build an initial slot snapshot": the server's advice is to try again.
 constexpr const char* kInternalError = "XX000";
 constexpr int kSlotAttempts = 5;
+constexpr const char* kNotAllowed = "42501";
 
 // By it a cleanup knows a publication that we made before anything was on record.
 constexpr const char* kPublicationComment = "pgteal: made for its deployment";
@@ -200,6 +201,14 @@ void RequireFreeSlot(pg::Connection& blue) {
                     "Drop a slot that nobody uses, or raise max_replication_slots on blue.");
 }
 
+// Once blue has been part of a turn its record is of another publication, green's.
+bool TakePrepared(pg::Connection& blue, pg::Connection& green, const std::string& name) {
+  if (applier::IsSchemaLacking(blue)) return false;
+  const bool has_turned =
+      !blue.Exec("SELECT FROM pgteal.turn WHERE deployment = $1", {name}).is_empty();
+  return !has_turned && TakeRecord(blue, green, name);
+}
+
 }  // namespace
 
 void RequireLogical(pg::Connection& source, const std::string& side) {
@@ -266,11 +275,26 @@ PreparedSource PrepareSource(pg::Connection& blue, const Deployment& deployment,
   PreparePublication(blue, deployment, options);
   if (auto slot = pg::FindSlot(blue, deployment.name)) return {.slot = *slot, .stream = nullptr};
   RequireNewName(deployment.name);
+  auto membership = ReadMembership(blue, deployment.name);
   auto stream = std::make_unique<pg::ReplicationConnection>(deployment.source, session);
   CreateSlot(blue, *stream, deployment.name, false);
   auto slot = pg::FindSlot(blue, deployment.name);
   if (!slot) throw pg::Refused(fmt::format("slot {} vanished", deployment.name));
-  return {.slot = *slot, .stream = std::move(stream)};
+  return {.slot = *slot, .stream = std::move(stream), .membership = std::move(membership)};
+}
+
+void KeepMembership(pg::Connection& blue, const std::string& deployment) {
+  if (pg::FindSlot(blue, deployment)) return;
+  try {
+    applier::EnsureSchema(blue);
+  } catch (const pg::ServerError& error) {
+    if (error.sqlstate() != kNotAllowed) throw;
+    spdlog::warn(
+        "our role may not create schema pgteal on blue, so nothing tells a table that is added to "
+        "the publication before the first run: add none, or GRANT CREATE on the database first");
+    return;
+  }
+  RecordAllComplete(blue, deployment, ReadMembership(blue, deployment));
 }
 
 bool IsOurPublication(pg::Connection& blue, const std::string& name) {
@@ -338,7 +362,11 @@ void PrepareTarget(pg::Connection& blue, pg::Connection& green, const Deployment
   // Before the deployment is on record: a start that is interrupted is made anew.
   ClaimStart(green, deployment.name);
   ForgetTableStates(green, deployment.name);
-  RecordAllComplete(green, deployment.name, ReadMembership(blue, deployment.name));
+  if (source.membership) {
+    RecordAllComplete(green, deployment.name, *source.membership);
+  } else if (!TakePrepared(blue, green, deployment.name)) {
+    RecordAllComplete(green, deployment.name, ReadMembership(blue, deployment.name));
+  }
   BeginDeployment(green, deployment.name, identity, slot.confirmed_flush_lsn,
                   start_lsn.value_or(slot.confirmed_flush_lsn));
 }

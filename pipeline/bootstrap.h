@@ -9,6 +9,7 @@
 #include "pg/catalog.h"
 #include "pg/connection.h"
 #include "pg/replication.h"
+#include "pipeline/membership.h"
 #include "pipeline/options.h"
 
 namespace pgteal::pipeline {
@@ -28,12 +29,18 @@ struct BootstrapOptions {
 struct PreparedSource {
   pg::Slot slot;
   std::unique_ptr<pg::ReplicationConnection> stream;  // null when the slot was there already
+  std::optional<Membership> membership = {};          // of before the slot was made
 };
 
 // Publication and slot on blue. Throws Refused when blue cannot publish (wal_level, privileges, no
 // free slot) or when publishing would break its own UPDATEs. `session` is for the stream.
 PreparedSource PrepareSource(pg::Connection& blue, const Deployment& deployment,
                              const BootstrapOptions& options, const pg::SessionOptions& session);
+
+// Keeps on blue which tables the publication has, while there is no slot yet: what is added to it
+// before the deployment begins on green is not known to be complete there. Without the right to
+// make schema pgteal it warns instead.
+void KeepMembership(pg::Connection& blue, const std::string& deployment);
 
 // Schema and rows on green, beginning at `start_lsn` or where the slot stands. Throws Refused when
 // the two connections lead to one database, when the slot is already past `start_lsn`, or when

@@ -219,6 +219,13 @@ void RecordAllComplete(pg::Connection& green, const std::string& deployment,
   ReplaceRecord(green, deployment, ReadRecord(green, deployment).rows, after);
 }
 
+bool TakeRecord(pg::Connection& blue, pg::Connection& green, const std::string& deployment) {
+  const auto prepared = ReadRecord(blue, deployment);
+  if (!prepared.exists) return false;
+  Replace(green, deployment, ReadRecord(green, deployment).rows, prepared.rows);
+  return true;
+}
+
 void RecordComplete(pg::Connection& green, const std::string& deployment,
                     const Membership& membership, const std::set<TableKey>& tables) {
   RecordCopied(green, deployment, membership, tables, false);

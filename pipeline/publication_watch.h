@@ -29,6 +29,8 @@ namespace pgteal::pipeline {
 // Replaces what was recorded before.
 void RecordAllComplete(pg::Connection& green, const std::string& deployment,
                        const Membership& membership);
+// The same with what was complete when blue was prepared, if that is on record there.
+bool TakeRecord(pg::Connection& blue, pg::Connection& green, const std::string& deployment);
 // After, or for, a copy of some tables at the moment of `membership`, and of their partitions.
 void RecordComplete(pg::Connection& green, const std::string& deployment,
                     const Membership& membership, const std::set<TableKey>& tables);

@@ -112,6 +112,23 @@ TEST_F(LoadSafety, AStartThatIsKilledLeavesGreenReadOnlyInTheEndAndCleanupPutsIt
   }
 }
 
+TEST_F(LoadSafety, ATableThatIsPublishedAfterPrepareHasNotAllItsRowsOnGreen) {
+  ExecBoth("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE n (id int PRIMARY KEY)");
+  ASSERT_EQ(db_.Pgteal({"prepare", "--include-table", "t"})->WaitExit(), 0);
+  const std::string snapshot = blue().Scalar("SELECT pg_current_wal_lsn()");
+  blue().Exec("INSERT INTO n VALUES (1)");
+  blue().Exec("ALTER PUBLICATION pgteal ADD TABLE ONLY n");
+  const auto run =
+      db_.Pgteal({"run", "--copy", "none", "--start-lsn", snapshot, "--until-caught-up"});
+  ASSERT_EQ(run->WaitExit(), 0) << run->Log();
+  const auto check = db_.Pgteal({"check", "--only", "H9"});
+  EXPECT_EQ(check->WaitExit(), 3) << check->Stdout();
+  EXPECT_THAT(check->Stdout(), HasSubstr("public.n"));
+  EXPECT_THAT(check->Stdout(), testing::Not(HasSubstr("public.t")));
+  ASSERT_EQ(db_.Pgteal({"cleanup"})->WaitExit(), 0);
+  EXPECT_EQ(blue().Scalar("SELECT to_regnamespace('pgteal') IS NULL"), "t");
+}
+
 TEST_F(LoadSafety, ExtensionsAndEncodingsThatGreenCannotHaveAreNamed) {
   // In PostgreSQL 15, gone in 17.
   blue().Exec("CREATE EXTENSION old_snapshot");
