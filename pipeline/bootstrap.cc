@@ -257,7 +257,8 @@ void CreateSlot(pg::Connection& blue, pg::ReplicationConnection& stream, const s
 
 pg::CreatedSlot CreateExportingSlot(pg::ReplicationConnection& stream, const std::string& slot,
                                     bool is_temporary) {
-  spdlog::info("creating slot {} on blue: waits for the transactions that are writing now", slot);
+  spdlog::info("creating slot {} on {}: waits for the transactions that are writing now", slot,
+               stream.session().description());
   for (int attempt = 1;; ++attempt) {
     try {
       auto created = stream.CreateSlot(slot, is_temporary, true);

@@ -72,6 +72,42 @@ TEST_F(WayBack, TheNextTurnDoesNotTakeThePublicationOfTheLastAsItWas) {
   EXPECT_EQ(Publication(db_.green()), Publication(db_.blue()));
 }
 
+TEST_F(WayBack, ARunThatBeganAtAnLsnSurvivesThereAndBack) {
+  ASSERT_EQ(Pgteal({"prepare"}), 0) << Log();
+  run_ = db_.Pgteal({"run", "--copy", "none", "--start-lsn",
+                     db_.blue().Scalar("SELECT pg_current_wal_lsn()")});
+  ASSERT_TRUE(run_->WaitForLog("streaming slot=")) << run_->Log();
+  ASSERT_EQ(Turn(), 0) << Log();
+  ASSERT_EQ(Turn(), 0) << Log();
+  db_.blue().Exec("INSERT INTO ledger VALUES (7, 7, 'back')");
+  EXPECT_TRUE(db_.WaitCaughtUp()) << run_->Log();
+  EXPECT_TRUE(db_.Equal());
+}
+
+TEST_F(WayBack, ATableThatGreenPublishesLaterIsReloadedToBlueOnce) {
+  ASSERT_NO_FATAL_FAILURE(StartRun());
+  ASSERT_EQ(Turn(), 0) << Log();
+  run_->Terminate();
+  ASSERT_EQ(run_->WaitExit(), 130);
+  const std::string table = "CREATE TABLE later (id int PRIMARY KEY)";
+  Sql blue(db_.BlueInfo());
+  blue.Exec("SET default_transaction_read_only = off");
+  blue.Exec(table);
+  db_.green().Exec(table + "; INSERT INTO later VALUES (1)");
+  db_.green().Exec("ALTER PUBLICATION pgteal ADD TABLE ONLY later");
+  run_ = db_.Pgteal({"run", "--copy", "none", "--reload-table", "later"});
+  ASSERT_TRUE(run_->WaitForLog("streaming slot=")) << run_->Log();
+  EXPECT_EQ(Count(db_.blue(), "later"), "1");
+  db_.green().Exec("INSERT INTO later VALUES (2)");
+  ASSERT_EQ(Turn(), 0) << Log();
+  EXPECT_EQ(Count(db_.blue(), "later"), "2");
+  db_.blue().Exec("INSERT INTO later VALUES (3)");
+  EXPECT_TRUE(db_.WaitCaughtUp()) << run_->Log();
+  EXPECT_TRUE(db_.Equal());
+  const std::string copied = "table public.later copied";
+  EXPECT_EQ(run_->Log().find(copied), run_->Log().rfind(copied)) << run_->Log();
+}
+
 TEST_F(WayBack, PositionsThatAnotherDeploymentLeftOnBlueKeepNothingFromIt) {
   ExpectNothingLostAfterACopyOf("m1");
 }

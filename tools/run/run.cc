@@ -91,6 +91,12 @@ void Begin(const RunOptions& options, const pg::SessionOptions& session,
   pipeline::PrepareTarget(*blue, *green, deployment, std::move(source), options.start_lsn, session);
 }
 
+// What was found of the sides as they are given.
+void TurnRound(pipeline::SettledEpoch& found) {
+  std::swap(found.sides.source, found.sides.target);
+  found.target_state.reset();
+}
+
 // Everything before the stream, from what was found, whose sessions are for the stream unless it
 // has to wait for a load. False when it was stopped.
 bool MakeReady(const RunOptions& options, const pg::SessionOptions& session,
@@ -140,8 +146,9 @@ int Run(const RunOptions& options, const std::atomic<bool>& stop, const pg::Inte
     spdlog::warn("an unfinished switchover was undone");
   }
   int64_t epoch = found.epoch;
+  RunOptions left = options;
   while (true) {
-    RunOptions oriented = options;
+    RunOptions oriented = left;
     oriented.deployment = pipeline::Oriented(options.deployment, epoch);
     const bool is_back = epoch % 2 == 1;
     auto first_look = std::exchange(found, {});
@@ -154,8 +161,12 @@ int Run(const RunOptions& options, const std::atomic<bool>& stop, const pg::Inte
         return kDone;
       }
       if (is_back) spdlog::info("green takes the writes: streaming back to blue");
-      if (is_back) std::swap(first_look.sides.source, first_look.sides.target);
-      const bool is_ready = is_back || MakeReady(oriented, session, stop, first_look);
+      if (is_back) TurnRound(first_look);
+      const bool is_ready = (is_back && oriented.load.reload.empty()) ||
+                            MakeReady(oriented, session, stop, first_look);
+      // Done once and for all: not to be done again after a turn and another one back.
+      left.start_lsn.reset();
+      left.load.reload.clear();
       if (is_ready && RunStream(oriented, oriented.stream, stop, std::move(first_look.sides)) ==
                           pipeline::Session::End::kDone) {
         spdlog::info("done: {} holds everything up to the chosen position",
