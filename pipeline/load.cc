@@ -376,11 +376,10 @@ void Load::FinishSchema() {
 }
 
 void Load::Finish() {
-  if (!is_reload()) {
-    const size_t sequences = CopySequences(*blue_, *green_, deployment_.sides);
-    spdlog::info("sequences set on green: {}", sequences);
-  }
+  size_t sequences = 0;
+  if (!is_reload()) sequences = CopySequences(*blue_, *green_, deployment_.sides);
   claim_.Commit(*green_, [this] { RecordEnd(); });
+  if (!is_reload()) spdlog::info("sequences set on green: {}", sequences);
   claim_.Unlock(*green_);
   progress_.End();
 }
