@@ -222,7 +222,7 @@ void RecordAllComplete(pg::Connection& green, const std::string& deployment,
 bool TakeRecord(pg::Connection& blue, pg::Connection& green, const std::string& deployment) {
   const auto prepared = ReadRecord(blue, deployment);
   if (!prepared.exists) return false;
-  Replace(green, deployment, ReadRecord(green, deployment).rows, prepared.rows);
+  ReplaceRecord(green, deployment, ReadRecord(green, deployment).rows, prepared.rows);
   return true;
 }
 
