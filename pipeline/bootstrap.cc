@@ -19,8 +19,8 @@
 namespace pgteal::pipeline {
 namespace {
 
-// User tables that can be published: ordinary and partitioned (as roots), persistent. To be filled
-// in: kUsableIdentitySql, kHiddenColumnsSql.
+// User tables that can be published: ordinary and partitioned (as roots), persistent. $2 whether
+// those of extensions are wanted, too. To be filled in: kUsableIdentitySql, kHiddenColumnsSql.
 constexpr const char* kTablesSql = R"(
 SELECT n.nspname, c.relname, c.relkind = 'p',
        {0},
@@ -40,8 +40,8 @@ SELECT n.nspname, c.relname, c.relkind = 'p',
   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace {1}
  WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
    AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'pgteal')
-   AND NOT EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass
-                    AND d.objid = c.oid AND d.deptype = 'e')
+   AND ($2::boolean OR NOT EXISTS (SELECT 1 FROM pg_depend AS d
+         WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'))
  ORDER BY 1, 2)";
 
 // What may be left out: also what cannot be published anyway.
@@ -79,11 +79,15 @@ struct SourceTable {
   }
 };
 
+enum class Extensions : bool { kWithout, kWith };
+
 std::vector<SourceTable> ReadTables(pg::Connection& blue, const std::string& deployment,
-                                    const BootstrapOptions& options) {
+                                    const BootstrapOptions& options,
+                                    Extensions extensions = Extensions::kWithout) {
   const TableFilter filter(options.include_tables, options.exclude_tables);
   const auto rows =
-      blue.Exec(fmt::format(kTablesSql, kUsableIdentitySql, kHiddenColumnsSql), {deployment});
+      blue.Exec(fmt::format(kTablesSql, kUsableIdentitySql, kHiddenColumnsSql),
+                {deployment, extensions == Extensions::kWith ? "true" : "false"});
   std::vector<SourceTable> tables;
   for (int i = 0; i < rows.rows(); ++i) {
     if (!filter.Matches(rows.Text(i, 0), rows.Text(i, 1))) continue;
@@ -166,9 +170,12 @@ void CreatePublication(pg::Connection& blue, const Deployment& deployment,
     throw pg::ConfigError("--include-table and --exclude-table leave no table to publish",
                           "Exclusion wins: make its patterns narrower.");
   }
-  RequireIdentities(blue, tables, deployment.name, options);
   const bool is_superuser =
       blue.Exec("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").Bool(0, 0);
+  const bool is_for_all = is_superuser && takes_all;
+  RequireIdentities(
+      blue, is_for_all ? ReadTables(blue, deployment.name, options, Extensions::kWith) : tables,
+      deployment.name, options);
   std::string list;
   for (const auto& table : tables) {
     if (!is_superuser && !table.is_ours) {
@@ -181,7 +188,7 @@ void CreatePublication(pg::Connection& blue, const Deployment& deployment,
                         pg::QuoteQualified(table.name.schema, table.name.name));
   }
   std::string sql = "CREATE PUBLICATION " + pg::QuoteIdentifier(deployment.name);
-  if (is_superuser && takes_all) {
+  if (is_for_all) {
     sql += " FOR ALL TABLES";
   } else if (!list.empty()) {
     sql += " FOR TABLE " + list;

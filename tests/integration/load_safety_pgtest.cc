@@ -73,6 +73,17 @@ TEST_F(LoadSafety, TablesWithoutAnIdentityAreRefusedOrGivenOne) {
   ExpectCaughtUpAndEqual();
 }
 
+// A publication of all tables has them, too.
+TEST_F(LoadSafety, TablesOfExtensionsWithoutAnIdentityAreRefusedUnlessTheyAreLeftOut) {
+  blue().Exec(
+      "CREATE TABLE t (id int PRIMARY KEY); CREATE EXTENSION citext; CREATE TABLE x (a int);"
+      "ALTER EXTENSION citext ADD TABLE x");
+  ExpectRefused({"run"}, "published, or not tell rows apart: public.x");
+  const auto run = db_.Pgteal({"run", "--exclude-table", "x"});
+  ASSERT_NO_FATAL_FAILURE(ExpectLoaded(*run)) << run->Log();
+  EXPECT_EQ(blue().Failure("INSERT INTO x VALUES (1); UPDATE x SET a = 2"), "");
+}
+
 TEST_F(LoadSafety, GreenIsReadOnlyForOthers) {
   blue().Exec("CREATE TABLE t (id int PRIMARY KEY)");
   const auto run = db_.Pgteal({"run"});
