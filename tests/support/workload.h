@@ -19,7 +19,7 @@ struct WorkloadOptions {
   int sessions = 4;
   int transactions_max = 20'000;  // of all sessions together
   // The mean time between the transactions of one session.
-  std::chrono::milliseconds pace{8};
+  std::chrono::milliseconds pace{16};
   // A session rests at least so many times as long as its last transaction took: on a slow machine
   // pgteal has the same share of it left, and does not fall behind for ever.
   int rest = 1;
