@@ -149,20 +149,6 @@ constexpr const char* kMayEndSql =
     " FROM pg_roles AS me LEFT JOIN pg_roles AS r ON r.oid = usesysid"
     " WHERE me.rolname = current_user)";
 
-// {"a","b\"c"}
-std::string NameArray(const std::vector<std::string>& names) {
-  std::string text = "{";
-  for (const auto& name : names) {
-    text += text.size() > 1 ? ",\"" : "\"";
-    for (const char c : name) {
-      if (c == '"' || c == '\\') text += '\\';
-      text += c;
-    }
-    text += '"';
-  }
-  return text + "}";
-}
-
 std::string Database(pg::Connection& side) {
   return pg::QuoteIdentifier(side.Exec("SELECT current_database()").Text(0, 0));
 }
@@ -258,7 +244,7 @@ void PutBack(pg::Connection& side, const std::string& deployment, const char* wh
 // In one go: a fence that falls keeps everybody out from here on.
 void Close(pg::Connection& side, const FenceOptions& options) {
   const std::string database = Database(side);
-  const std::string leave = NameArray(options.leave_roles);
+  const std::string leave = pg::ArrayLiteral(options.leave_roles);
   const auto subjects =
       side.Exec(std::string(kMarksSql) + kClosingSql, {leave, options.deployment});
   const auto void_marks = side.Exec(std::string(kMarksSql) + kVoidMarksSql, {leave});
@@ -281,7 +267,8 @@ void Close(pg::Connection& side, const FenceOptions& options) {
 }  // namespace
 
 std::vector<RoleBeyondReach> RolesBeyondReach(pg::Connection& side, const FenceOptions& options) {
-  const auto rows = side.Exec(std::string(kMarksSql) + kRolesSql, {NameArray(options.leave_roles)});
+  const auto rows =
+      side.Exec(std::string(kMarksSql) + kRolesSql, {pg::ArrayLiteral(options.leave_roles)});
   std::vector<RoleBeyondReach> roles;
   for (int i = 0; i < rows.rows(); ++i) {
     if (!rows.IsNull(i, 1)) roles.push_back({.name = rows.String(i, 0), .fix = rows.String(i, 1)});
@@ -351,14 +338,14 @@ ForeignSessions FindForeignSessions(pg::Connection& side, const FenceOptions& op
                   " coalesce(usename, backend_type) || ' (' || application_name || ')' {}"
                   " LIMIT 5) AS x(name)) {}",
                   kForeignSql, kForeignSql),
-      {NameArray(options.leave_roles)});
+      {pg::ArrayLiteral(options.leave_roles)});
   return {.count = static_cast<size_t>(row.Int(0, 0)), .names = row.String(0, 1)};
 }
 
 void EndForeignSessions(pg::Connection& side, const FenceOptions& options) {
   const std::string end_all = std::string("SELECT count(pg_terminate_backend(pid)) ") + kForeignSql;
   Doorbell never;
-  while (side.Exec(end_all, {NameArray(options.leave_roles)}).Int(0, 0) > 0) {
+  while (side.Exec(end_all, {pg::ArrayLiteral(options.leave_roles)}).Int(0, 0) > 0) {
     never.Wait(Clock::now() + kEndLook);
   }
 }
@@ -366,7 +353,7 @@ void EndForeignSessions(pg::Connection& side, const FenceOptions& options) {
 std::string ForeignSessionPids(pg::Connection& side, const FenceOptions& options) {
   return side
       .Exec(std::string("SELECT coalesce(array_agg(pid), '{}') ") + kForeignSql,
-            {NameArray(options.leave_roles)})
+            {pg::ArrayLiteral(options.leave_roles)})
       .String(0, 0);
 }
 
@@ -375,7 +362,8 @@ std::string EndForeignSessions(pg::Connection& side, const FenceOptions& options
   const std::string now = side.Exec("SELECT clock_timestamp()").String(0, 0);
   const std::string theirs = std::string(kForeignSql) + " AND (pid = ANY ($2::int[])" +
                              " OR backend_start < " + pg::QuoteLiteral(now) + ") AND ";
-  const std::vector<std::optional<std::string>> params = {NameArray(options.leave_roles), pids};
+  const std::vector<std::optional<std::string>> params = {pg::ArrayLiteral(options.leave_roles),
+                                                          pids};
   const std::string end = "SELECT count(pg_terminate_backend(pid)) " + theirs + kMayEndSql;
   Doorbell never;
   while (side.Exec(end, params).Int(0, 0) > 0) never.Wait(Clock::now() + kEndLook);
