@@ -81,17 +81,28 @@ class PoolerTest : public TurnTest {
     return more;
   }
 
-  // Clients that insert through the pooler. pgbench ends with an error at the first one it sees.
-  std::unique_ptr<Process> StartBench(int duration_s) {
+  // Clients that insert through the pooler until EndBench(). pgbench ends with an error at the
+  // first one it sees.
+  std::unique_ptr<Process> StartBench() {
     std::ofstream script(folder_ / "script.sql");
     script << "\\set n random(1, 1000000000)\nINSERT INTO ledger VALUES (100 + :client_id, :n, '')"
               " ON CONFLICT DO NOTHING;\n";
     script.close();
-    return std::make_unique<Process>(ProcessOptions{
-        .argv = {ClientProgram("pgbench").string(), "-n", "-c", "4", "-T",
-                 std::to_string(duration_s), "-R", "400", "-f", (folder_ / "script.sql").string(),
-                 "-h", "127.0.0.1", "-p", std::to_string(port_), "-U", "shop", db_.name()},
-        .stdout_path = folder_ / "bench"});
+    return std::make_unique<Process>(
+        ProcessOptions{.argv = {ClientProgram("pgbench").string(), "-n", "-c", "4", "-T", "600",
+                                "-R", "400", "-f", (folder_ / "script.sql").string(), "-h",
+                                "127.0.0.1", "-p", std::to_string(port_), "-U", "shop", db_.name()},
+                       .stdout_path = folder_ / "bench"});
+  }
+  // As if -T were over: each client ends its transaction.
+  void EndBench(Process& bench) {
+    EXPECT_TRUE(bench.IsRunning());
+    bench.Kill(SIGALRM);
+    const auto status = bench.Wait(seconds(30));
+    ASSERT_TRUE(status);
+    EXPECT_EQ(status->code, 0) << ReadFile(folder_ / "bench");
+    EXPECT_THAT(ReadFile(folder_ / "bench"),
+                testing::HasSubstr("number of failed transactions: 0"));
   }
 
   TempFolder folder_{"pgteal-pooler", ServerUser()};
@@ -101,7 +112,7 @@ class PoolerTest : public TurnTest {
 };
 
 TEST_F(PoolerTest, ClientsSeeAPauseAndNoErrorThereAndBack) {
-  auto bench = StartBench(12);  // longer than two turns take on a busy machine
+  auto bench = StartBench();
   const auto count = [](Sql& side) {
     return std::stoi(side.Scalar("SELECT count(*) FROM ledger"));
   };
@@ -115,25 +126,20 @@ TEST_F(PoolerTest, ClientsSeeAPauseAndNoErrorThereAndBack) {
   const int at_return = count(db_.blue());
   ASSERT_TRUE(WaitUntil([&] { return count(db_.blue()) > at_return + 50; }, seconds(20)))
       << PoolerLog();
-  const auto status = bench->Wait(seconds(30));
-  ASSERT_TRUE(status);
-  EXPECT_EQ(status->code, 0) << ReadFile(folder_ / "bench");
-  EXPECT_THAT(ReadFile(folder_ / "bench"), testing::HasSubstr("number of failed transactions: 0"));
+  ASSERT_NO_FATAL_FAILURE(EndBench(*bench));
   EXPECT_TRUE(WaitUntil([this] { return bool(db_.Equal()); }, seconds(20)));
 }
 
 TEST_F(PoolerTest, AnUndoneSwitchoverLetsTheClientsGoOn) {
-  auto bench = StartBench(4);
+  auto bench = StartBench();
   EXPECT_EQ(Turn(ThroughPooler({"--hook", "test \"$PGTEAL_PHASE\" != prove"})), 3) << Log();
-  const auto status = bench->Wait(seconds(30));
-  ASSERT_TRUE(status);
-  EXPECT_EQ(status->code, 0) << ReadFile(folder_ / "bench");
+  ASSERT_NO_FATAL_FAILURE(EndBench(*bench));
   EXPECT_TRUE(IsBlueOpen());
 }
 
 // Neither `run` nor `status`, which settle the attempt, know the console.
 TEST_F(PoolerTest, ClientsThatAKilledToolLeftWaitingGoOnWithTheNextOneOnTheSideThatIsOpen) {
-  auto bench = StartBench(12);
+  auto bench = StartBench();
   bool is_turned = false;
   // The last one is a rollback, watched by a stream that runs back.
   for (const std::string phase : {"fence", "commit", "fence"}) {
@@ -155,9 +161,7 @@ TEST_F(PoolerTest, ClientsThatAKilledToolLeftWaitingGoOnWithTheNextOneOnTheSideT
     EXPECT_EQ(Pgteal({"status"}), 0) << Log();
     EXPECT_FALSE(HasWarned(Log())) << Log();
   }
-  const auto status = bench->Wait(seconds(30));
-  ASSERT_TRUE(status);
-  EXPECT_EQ(status->code, 0) << ReadFile(folder_ / "bench");
+  ASSERT_NO_FATAL_FAILURE(EndBench(*bench));
   Sql session(Via() + " user=shop dbname=" + db_.name());
   EXPECT_EQ(session.Scalar("SHOW port"), std::to_string(db_.clusters().green().port()));
 }
