@@ -52,16 +52,18 @@ constexpr const char* kPublishedSchemas = R"(
     FROM pg_publication_namespace)";
 
 // A changed catalog row has a new xmin, a dropped one is counted no more. Temporary objects come
-// and go all the time and are left out.
+// and go all the time and are left out, and so is what initdb has made (below FirstNormalObjectId):
+// nothing that is compared, but most rows of a small database's catalogs.
 std::string SchemaToken(pg::Connection& connection) {
   const std::string newer = connection.server_version() >= 150000 ? kPublishedSchemas : "";
   return connection
       .Exec(R"(
 SELECT md5(string_agg(token, ' ' ORDER BY token)) FROM (
   SELECT 'class ' || count(*) || ' ' || sum(xmin::text::bigint) FROM pg_class
-   WHERE relpersistence <> 't'
+   WHERE oid >= 16384 AND relpersistence <> 't'
   UNION ALL SELECT 'attribute ' || count(*) || ' ' || sum(a.xmin::text::bigint)
-    FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid WHERE c.relpersistence <> 't'
+    FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
+   WHERE a.attrelid >= 16384 AND c.relpersistence <> 't'
   UNION ALL SELECT 'default ' || count(*) || ' ' || sum(d.xmin::text::bigint)
     FROM pg_attrdef AS d JOIN pg_class AS c ON c.oid = d.adrelid WHERE c.relpersistence <> 't'
   UNION ALL SELECT 'index ' || count(*) || ' ' || sum(i.xmin::text::bigint)
@@ -71,12 +73,15 @@ SELECT md5(string_agg(token, ' ' ORDER BY token)) FROM (
    WHERE coalesce(c.relpersistence <> 't', true)
   UNION ALL SELECT 'type ' || count(*) || ' ' || sum(t.xmin::text::bigint)
     FROM pg_type AS t LEFT JOIN pg_namespace AS n ON n.oid = t.typnamespace
-   WHERE n.nspname !~ '^pg_(toast_)?temp_'
+   WHERE t.oid >= 16384 AND n.nspname !~ '^pg_(toast_)?temp_'
   UNION ALL SELECT 'trigger ' || count(*) || ' ' || sum(xmin::text::bigint) FROM pg_trigger
   UNION ALL SELECT 'rewrite ' || count(*) || ' ' || sum(xmin::text::bigint) FROM pg_rewrite
+   WHERE oid >= 16384
   UNION ALL SELECT 'policy ' || count(*) || ' ' || sum(xmin::text::bigint) FROM pg_policy
   UNION ALL SELECT 'proc ' || count(*) || ' ' || sum(xmin::text::bigint) FROM pg_proc
+   WHERE oid >= 16384
   UNION ALL SELECT 'aggregate ' || count(*) || ' ' || sum(xmin::text::bigint) FROM pg_aggregate
+   WHERE aggfnoid >= 16384
   UNION ALL SELECT 'enum ' || count(*) || ' ' || sum(xmin::text::bigint) FROM pg_enum
   UNION ALL SELECT 'sequence ' || count(*) || ' ' || sum(xmin::text::bigint) FROM pg_sequence
   UNION ALL SELECT 'extension ' || count(*) || ' ' || sum(xmin::text::bigint) FROM pg_extension
@@ -84,8 +89,11 @@ SELECT md5(string_agg(token, ' ' ORDER BY token)) FROM (
    WHERE nspname !~ '^pg_(toast_)?temp_'
   UNION ALL SELECT 'inherits ' || count(*) || ' ' || sum(xmin::text::bigint) FROM pg_inherits
   UNION ALL SELECT 'operator ' || count(*) || ' ' || sum(xmin::text::bigint) FROM pg_operator
+   WHERE oid >= 16384
   UNION ALL SELECT 'cast ' || count(*) || ' ' || sum(xmin::text::bigint) FROM pg_cast
+   WHERE oid >= 16384
   UNION ALL SELECT 'collation ' || count(*) || ' ' || sum(xmin::text::bigint) FROM pg_collation
+   WHERE oid >= 16384
   UNION ALL SELECT 'publication ' || count(*) || ' ' || sum(xmin::text::bigint)
     FROM pg_publication
   UNION ALL SELECT 'published ' || count(*) || ' ' || sum(xmin::text::bigint)

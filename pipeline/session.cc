@@ -237,14 +237,14 @@ bool Session::WantsBinary() {
   if (options_.binary == BinaryMode::kOff || !state_.use_binary) return false;
   if (options_.on_conflict != applier::ConflictPolicy::kStop) return false;  // rows are recorded
   if (options_.binary == BinaryMode::kOn) return true;
+  // Not by pg_publication_tables: planning that view takes longer than the rest of the question.
   return blue_
       ->Exec(
-          "SELECT NOT EXISTS (SELECT 1 FROM pg_publication_tables AS p"
-          " JOIN pg_namespace AS n ON n.nspname = p.schemaname"
-          " JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = p.tablename"
-          " JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
-          " JOIN pg_type AS t ON t.oid = a.atttypid"
-          " WHERE p.pubname = $1 AND (t.typtype <> 'b' OR t.oid >= 16384 OR t.typcategory = 'A'"
+          "SELECT NOT EXISTS (SELECT 1 FROM pg_publication AS o"
+          " CROSS JOIN LATERAL pg_get_publication_tables(o.pubname::text) AS p"
+          " JOIN pg_attribute AS a ON a.attrelid = p.relid AND a.attnum > 0"
+          " AND NOT a.attisdropped JOIN pg_type AS t ON t.oid = a.atttypid"
+          " WHERE o.pubname = $1 AND (t.typtype <> 'b' OR t.oid >= 16384 OR t.typcategory = 'A'"
           // regclass and its like: blue's oids mean nothing on green
           " OR t.typname ~ '^reg'))",
           {deployment_.name})
