@@ -31,8 +31,8 @@ class Ledger {
   // their rows alone, and after it was turned away or cut off: as pools do, for an attempt to
   // connect costs a server a process.
   struct Pace {
-    std::chrono::milliseconds write{15};
-    std::chrono::milliseconds reconnect{50};
+    std::chrono::milliseconds write{30};
+    std::chrono::milliseconds reconnect{150};
   };
 
   Ledger(const DatabasePair& db, const std::string& role, int clients, Pace pace);
