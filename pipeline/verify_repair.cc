@@ -16,7 +16,9 @@ namespace {
 constexpr const char* kPrepareSql = "SET lock_timeout = '2s'; BEGIN ISOLATION LEVEL READ COMMITTED";
 
 // One table of it. A row's place is taken as a proof that nobody has touched the row: every change
-// makes a new version at another place, under another transaction's number.
+// makes a new version at another place, under another transaction's number, and what moves a row
+// without changing it makes a new file. A statement that asks for the file has locked the table
+// before, so that it stays that one.
 class TableRepair {
  public:
   enum class Outcome : uint8_t { kRepaired, kTouched };
@@ -41,8 +43,10 @@ class TableRepair {
 
  private:
   static std::string AtPlace(const RowPlace& place) {
-    return fmt::format("tableoid = {}::oid AND ctid = '{}'::tid AND xmin = '{}'::xid",
-                       place.table_oid, place.ctid, place.xmin);
+    return fmt::format(
+        "tableoid = {}::oid AND pg_relation_filenode(tableoid) = {}::oid AND ctid = '{}'::tid"
+        " AND xmin = '{}'::xid",
+        place.table_oid, place.filenode, place.ctid, place.xmin);
   }
 
   static bool IsThere(pg::Connection& side, const std::string& name, const RowPlace& place,

@@ -79,10 +79,11 @@ void ReadRows(const pg::Result& result, const VerifyTable& table, std::vector<Ve
   for (int i = 0; i < result.rows(); ++i) {
     VerifyRow row{.key = {},
                   .hash = ParseModulo(result.Text(i, 0)),
-                  .column_hashes = ParseHashes(result.Text(i, 4)),
+                  .column_hashes = ParseHashes(result.Text(i, 5)),
                   .place = {.table_oid = result.String(i, 1),
-                            .ctid = result.String(i, 2),
-                            .xmin = result.String(i, 3)}};
+                            .filenode = result.String(i, 2),
+                            .ctid = result.String(i, 3),
+                            .xmin = result.String(i, 4)}};
     if (row.column_hashes.size() != table.columns.size()) {
       throw pg::ProtocolError("a row has not as many hashes as columns");
     }

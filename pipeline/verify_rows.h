@@ -15,6 +15,7 @@ namespace pgteal::pipeline {
 // changed it.
 struct RowPlace {
   std::string table_oid;  // of the leaf, of a partitioned table
+  std::string filenode;   // VACUUM FULL and CLUSTER write another file, and move rows in it
   std::string ctid;
   std::string xmin;
 };

@@ -142,7 +142,8 @@ std::string VerifySql::Rows(const VerifyUnit& unit, const std::optional<PageRang
   std::string keys;
   for (const size_t at : table_.key) keys += ", " + table_.columns[at].Sql(side_);
   return fmt::format(
-      "SELECT {}, tableoid::oid, ctid, xmin, ARRAY[{}]::int8[]{}{} AND ({}) & {} = ANY ('{{{}}}')",
+      "SELECT {}, tableoid::oid, pg_relation_filenode(tableoid), ctid, xmin, ARRAY[{}]::int8[]{}{}"
+      " AND ({}) & {} = ANY ('{{{}}}')",
       row_hash_, column_hashes_, keys, From(unit, pages), bucket_hash_, mask_, List(buckets));
 }
 

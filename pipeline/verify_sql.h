@@ -34,11 +34,11 @@ class VerifySql {
   std::string Total(const VerifyUnit& unit, const std::optional<PageRange>& pages) const;
   // bucket, rows in it, sum of their hashes; for the buckets that are not empty.
   std::string Buckets(const VerifyUnit& unit, const std::optional<PageRange>& pages) const;
-  // hash, tableoid, ctid, xmin, hash of each column as an array, key columns …; of the rows in
-  // `buckets`.
+  // hash, tableoid, filenode, ctid, xmin, hash of each column as an array, key columns …; of the
+  // rows in `buckets`.
   std::string Rows(const VerifyUnit& unit, const std::optional<PageRange>& pages,
                    const std::vector<uint32_t>& buckets) const;
-  static constexpr int kFirstKeyColumn = 5;
+  static constexpr int kFirstKeyColumn = 6;
 
   uint32_t bucket_count() const { return mask_ + 1; }
 

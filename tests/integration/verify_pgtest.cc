@@ -258,6 +258,43 @@ TEST_F(VerifyVerb, ARowThatWasTouchedSinceIsNotRepaired) {
   EXPECT_EQ(blue().Scalar("SELECT count(*) FROM t"), green().Scalar("SELECT count(*) FROM t"));
 }
 
+// VACUUM FULL lets rows keep their xmin, and puts those of one transaction where others of it were:
+// 51 to the place of 50, 102 to that of 101. A sequence that is being dropped on green is what the
+// comparison waits for once it has seen all rows.
+TEST_F(VerifyVerb, ARowOfATableThatWasRewrittenSinceIsNotRepaired) {
+  ExecBoth(
+      "CREATE SEQUENCE s; CREATE TABLE t (id int PRIMARY KEY, v text);"
+      "CREATE TABLE u (id int PRIMARY KEY, v text);"
+      "INSERT INTO u SELECT g, 'v' || g FROM generate_series(1, 102) AS g;"
+      "DELETE FROM u WHERE id = 1");
+  const std::string rows = " FROM generate_series(1, 102) AS g";
+  blue().Exec("INSERT INTO t SELECT g, 'v' || g" + rows + " WHERE g <> 101");
+  green().Exec("INSERT INTO t SELECT g, CASE g WHEN 50 THEN 'planted' ELSE 'v' || g END" + rows);
+  green().Exec("DELETE FROM t WHERE id = 1; UPDATE u SET v = 'planted' WHERE id = 50");
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  Start();
+  Sql dropper = db_.GreenWriter();
+  dropper.Exec("BEGIN; DROP SEQUENCE s");
+  const auto verify = LaunchVerify({"--repair"});
+  ASSERT_TRUE(WaitUntil(
+      [&] { return green().Scalar("SELECT count(*) FROM pg_locks WHERE NOT granted") == "1"; },
+      std::chrono::seconds(30)))
+      << verify->Log();
+  green().Exec("VACUUM FULL t");
+  blue().Exec("VACUUM FULL u");
+  dropper.Exec("ROLLBACK");
+  ASSERT_EQ(verify->WaitExit(), 4) << verify->Stdout() << verify->Log();
+  const Json report = Json::parse(verify->Stdout());
+  EXPECT_EQ(report.at("differences"), 4);
+  EXPECT_EQ(report.at("repair").at("touched"), 3) << report.dump(2);
+  EXPECT_EQ(report.at("repair").at("repaired"), 1);
+  EXPECT_EQ(green().Query("SELECT v FROM t WHERE id IN (51, 102) ORDER BY id"),
+            (Rows{{"v51"}, {"v102"}}));
+  EXPECT_EQ(green().Scalar("SELECT v FROM u WHERE id = 50"), "planted");
+  EXPECT_EQ(Verify(4, {"--repair"}).at("repair").at("repaired"), 3);
+  Verify(0);
+}
+
 TEST_F(VerifyVerb, RefusesWhatCannotBeComparedAndEndsCleanly) {
   ExecBoth("CREATE TABLE t (id int PRIMARY KEY, v text)");
   Verify(3);
