@@ -46,6 +46,8 @@ CaptureFigures Capture::Run(const std::atomic<bool>& stop, const Watch& watch) {
     Receive(stop, watch);
   } catch (pg::Error& error) {
     error.AddContext(fmt::format("while capturing to {}", options_.path));
+    // The position may count a commit already whose message could not be written.
+    if (writer_->has_failed()) throw;
     try {
       Finish();
       spdlog::info("{} holds everything up to {}; the next capture goes on from there",

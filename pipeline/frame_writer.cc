@@ -57,7 +57,10 @@ void FrameWriter::Append(pg::Lsn lsn, pg::Timestamp receive_time, std::string_vi
 void FrameWriter::Flush(Sync sync) {
   PGTEAL_CHECK(state_ == State::kOpen, "flush of a frame file that is finished or failed");
   WriteBlock();
-  if (sync == Sync::kYes) file_.Sync();
+  if (sync == Sync::kNo) return;
+  state_ = State::kFailed;
+  file_.Sync();
+  state_ = State::kOpen;
 }
 
 void FrameWriter::Finish(pg::Lsn end_lsn) {

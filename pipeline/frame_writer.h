@@ -47,6 +47,8 @@ class FrameWriter {
   // it and after the header's start_lsn is in the file. Nothing may be appended afterwards.
   void Finish(pg::Lsn end_lsn);
 
+  // An error of Append(), Flush() or Finish() was one of writing.
+  bool has_failed() const { return state_ == State::kFailed; }
   uint64_t message_count() const { return message_count_; }
   // On disk, without the open block.
   uint64_t file_bytes() const { return file_.size_bytes(); }

@@ -323,6 +323,27 @@ TEST_F(Capture, DamagedTruncatedAndForeignFilesAreNamed) {
   }
 }
 
+TEST_F(Capture, AFullDiskEndsInItsErrorAndTheNextOneLeavesNoGap) {
+  ExecBoth(kTable);
+  BeginSeries();
+  for (int part = 0; part < 20; ++part) {
+    blue().Exec(
+        "INSERT INTO t SELECT g, (SELECT string_agg(md5(g || '.' || i), '') FROM"
+        " generate_series(1, 100) i) FROM generate_series(" +
+        std::to_string(part * 50) + ", " + std::to_string(part * 50 + 49) + ") g");
+  }
+  process_ = db_.PgtealIn("trap '' XFSZ; ulimit -c 0 -f 1024; exec \"$@\"",
+                          {"capture", "--output", PathOf("1"), "--until-caught-up"});
+  EXPECT_EQ(process_->WaitExit(), 1) << Log();
+  EXPECT_THAT(Log(), testing::AllOf(HasSubstr("File too large"),
+                                    HasSubstr("hint: Make room on its file system"),
+                                    Not(HasSubstr("holds everything"))));
+  EXPECT_THAT(Summary("1"), HasSubstr("\"complete\":false"));
+  ASSERT_EQ(CaptureTo("2"), 0) << Log();
+  ASSERT_EQ(Replay({"1", "2"}), 0) << Log();
+  EXPECT_TRUE(db_.Equal());
+}
+
 TEST_F(Capture, AMissingIdentityIsAnsweredWithWhatTheVerbCanDo) {
   blue().Exec("CREATE TABLE bare (v int)");
   EXPECT_EQ(CaptureTo("1"), 3);

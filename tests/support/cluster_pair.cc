@@ -114,6 +114,15 @@ std::unique_ptr<PgtealProcess> DatabasePair::PgtealVia(const std::string& blue_i
                 {"PGTEAL_TARGET", green_info.empty() ? GreenInfo() : green_info}});
 }
 
+std::unique_ptr<PgtealProcess> DatabasePair::PgtealIn(const std::string& script,
+                                                      const std::vector<std::string>& args) const {
+  return std::make_unique<PgtealProcess>(
+      args,
+      std::map<std::string, std::string>{{"PGTEAL_SOURCE", BlueInfo()},
+                                         {"PGTEAL_TARGET", GreenInfo()}},
+      "", script);
+}
+
 testing::AssertionResult DatabasePair::WaitCaughtUp(std::chrono::milliseconds timeout) {
   const std::string goal = blue().Scalar("SELECT pg_current_wal_lsn()");
   const std::string question =

@@ -68,6 +68,9 @@ class DatabasePair {
   std::unique_ptr<PgtealProcess> PgtealVia(const std::string& blue_info,
                                            const std::string& green_info,
                                            const std::vector<std::string>& args) const;
+  // The same within a bash that runs `script`, where it is "$@".
+  std::unique_ptr<PgtealProcess> PgtealIn(const std::string& script,
+                                          const std::vector<std::string>& args) const;
 
   // Until green's progress has reached the end of blue's log as it is now.
   testing::AssertionResult WaitCaughtUp(

@@ -13,8 +13,11 @@ namespace {
 constexpr int kSignalBase = 128;  // as a shell reports it
 constexpr size_t kLogTailBytes = 8000;
 
-std::vector<std::string> WithBinary(const std::vector<std::string>& args) {
-  std::vector<std::string> argv = {PGTEAL_BINARY};
+std::vector<std::string> WithBinary(const std::vector<std::string>& args,
+                                    const std::string& script) {
+  std::vector<std::string> argv;
+  if (!script.empty()) argv = {"bash", "-c", script, "bash"};
+  argv.emplace_back(PGTEAL_BINARY);
   argv.insert(argv.end(), args.begin(), args.end());
   return argv;
 }
@@ -23,9 +26,9 @@ std::vector<std::string> WithBinary(const std::vector<std::string>& args) {
 
 PgtealProcess::PgtealProcess(const std::vector<std::string>& args,
                              const std::map<std::string, std::string>& env,
-                             const std::filesystem::path& log_path)
+                             const std::filesystem::path& log_path, const std::string& script)
     : folder_("run"),
-      process_(ProcessOptions{.argv = WithBinary(args),
+      process_(ProcessOptions{.argv = WithBinary(args, script),
                               .env = env,
                               .stdout_path = folder_ / "stdout",
                               .stderr_path = log_path.empty() ? folder_ / "stderr" : log_path}) {}

@@ -19,10 +19,12 @@ namespace pgteal::tests {
 // destructor.
 class PgtealProcess {
  public:
-  // `log_path`: for the log instead of a file of its own (a Terminal's).
+  // `log_path`: for the log instead of a file of its own (a Terminal's). `script`: of a bash around
+  // it, which runs it as "$@" and to which everything below applies then.
   explicit PgtealProcess(const std::vector<std::string>& args,
                          const std::map<std::string, std::string>& env = {},
-                         const std::filesystem::path& log_path = {});
+                         const std::filesystem::path& log_path = {},
+                         const std::string& script = "");
   ~PgtealProcess();
   PgtealProcess(const PgtealProcess&) = delete;
   PgtealProcess& operator=(const PgtealProcess&) = delete;
