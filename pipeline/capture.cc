@@ -10,6 +10,7 @@
 #include "decoder/stream_frame.h"
 #include "pg/error.h"
 #include "pg/sqlstate.h"
+#include "pipeline/blue_snapshot.h"
 #include "pipeline/bootstrap.h"
 
 namespace pgteal::pipeline {
@@ -40,6 +41,7 @@ Capture::Capture(const Deployment& deployment, const CaptureOptions& options)
     : deployment_(deployment), options_(options) {}
 
 CaptureFigures Capture::Run(const std::atomic<bool>& stop, const Watch& watch) {
+  const StuckWatch stuck(stop, supervisor_);
   Open(stop);
   if (!writer_) return {};  // stopped before it began
   try {
@@ -64,7 +66,7 @@ CaptureFigures Capture::Run(const std::atomic<bool>& stop, const Watch& watch) {
 
 void Capture::Open(const std::atomic<bool>& stop) {
   const auto session = [this](const std::string& part) {
-    return SessionOptionsFor(part, deployment_.name, nullptr);
+    return SessionOptionsFor(part, deployment_.name, &supervisor_.interrupt());
   };
   blue_ = std::make_unique<pg::Connection>(deployment_.source, session("source"));
   BootstrapOptions bootstrap;
@@ -73,7 +75,7 @@ void Capture::Open(const std::atomic<bool>& stop) {
   stream_ = std::make_unique<pg::ReplicationConnection>(deployment_.source, session("capture"));
   pace_.emplace(StreamPaceOptions{}, *stream_);
   const auto identity = stream_->IdentifySystem();
-  slot_ = PrepareSlot();
+  slot_ = PrepareSlot(stop);
   const auto slot = pg::FindSlot(*blue_, slot_);
   if (!slot) throw pg::Refused(fmt::format("slot {} vanished", slot_));
   RequireUsable(*slot, identity.database);
@@ -96,14 +98,13 @@ void Capture::Open(const std::atomic<bool>& stop) {
 }
 
 // The name of the slot, which exists afterwards.
-std::string Capture::PrepareSlot() {
-  if (options_.is_temporary) {
-    auto name = fmt::format("{}_tmp_{}", deployment_.name, stream_->session().backend_pid());
-    CreateSlot(*blue_, *stream_, name, true);
-    return name;
-  }
-  auto name = deployment_.name + "_capture";
-  if (!pg::FindSlot(*blue_, name)) CreateSlot(*blue_, *stream_, name, false);
+std::string Capture::PrepareSlot(const std::atomic<bool>& stop) {
+  const std::string name = options_.is_temporary ? fmt::format("{}_tmp_{}", deployment_.name,
+                                                               stream_->session().backend_pid())
+                                                 : deployment_.name + "_capture";
+  if (!options_.is_temporary && pg::FindSlot(*blue_, name)) return name;
+  AwaitWriters(*blue_, deployment_.sides, stop);
+  CreateSlot(*blue_, *stream_, name, options_.is_temporary);
   return name;
 }
 
@@ -174,6 +175,7 @@ void Capture::Receive(const std::atomic<bool>& stop, const Watch& watch) {
   const auto deadline =
       options_.duration ? Clock::now() + *options_.duration : Clock::time_point::max();
   while (!stop.load(std::memory_order_acquire) && !has_ended_ && Clock::now() < deadline) {
+    supervisor_.Beat();
     const bool has_moved = ReadSome();
     if (position_->has_reached_end()) has_ended_ = true;
     const auto now = Clock::now();
@@ -271,6 +273,7 @@ void Capture::EndStream() {
     stream_->Send({bytes.data(), bytes.size()});
     stream_->Stop();
     while (Clock::now() < deadline) {
+      supervisor_.Beat();
       std::string_view payload;
       const auto received = stream_->TryReceive(&payload);
       if (received == pg::ReplicationConnection::Received::kEnd) return;

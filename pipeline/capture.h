@@ -15,6 +15,7 @@
 #include "pipeline/options.h"
 #include "pipeline/stream_pace.h"
 #include "pipeline/stream_position.h"
+#include "pipeline/supervisor.h"
 
 namespace pgteal::pipeline {
 
@@ -47,7 +48,7 @@ struct CaptureFigures {
 
 // Records blue's raw stream into a frame file. The slot follows what is durable in the file and
 // complete: the next capture with it begins where this one ended, and a transaction of which only a
-// part is in the file comes again as a whole. Main thread only; no other thread.
+// part is in the file comes again as a whole. Main thread.
 class Capture {
  public:
   using Watch = std::function<void(const CaptureFigures&)>;
@@ -61,7 +62,7 @@ class Capture {
 
  private:
   void Open(const std::atomic<bool>& stop);
-  std::string PrepareSlot();
+  std::string PrepareSlot(const std::atomic<bool>& stop);
   void RequireUsable(const pg::Slot& slot, const std::string& database) const;
   void StartStream(const std::atomic<bool>& stop);
   proto::FrameFileHeader Header(const pg::SystemIdentity& identity);
@@ -77,6 +78,7 @@ class Capture {
 
   const Deployment& deployment_;
   const CaptureOptions& options_;
+  Supervisor supervisor_;
   std::string slot_;
   std::unique_ptr<pg::Connection> blue_;
   std::unique_ptr<pg::ReplicationConnection> stream_;

@@ -157,6 +157,7 @@ class Meeting {
   bool TryAlone(BlueSnapshot& snapshot) {
     spdlog::info("no `run` streams: {} is brought up to a snapshot of {}", deployment_.sides.green,
                  deployment_.sides.blue);
+    AwaitWriters(blue_, deployment_.sides, stop_);
     const auto lsn = snapshot.Take(SlotName(), point_.blue, std::nullopt);
     point_.lsn = lsn.value_or(pg::Lsn{});
     LockTables(*point_.blue.front(), options_.locked_tables);

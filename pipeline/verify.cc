@@ -92,6 +92,8 @@ class Verification {
 
   void RunRound(bool is_first) {
     Supervisor supervisor;
+    // Nothing is in hand that a server should have time for.
+    const StuckWatch stuck(stop_, supervisor, std::chrono::milliseconds(0));
     auto pair = TakeSnapshots(deployment_, SnapshotOptionsFor(supervisor), stop_);
     auto& blue = *pair.blue.front();
     auto& green = *pair.green.front();
@@ -152,6 +154,7 @@ class Verification {
       return;
     }
     Supervisor supervisor;
+    const StuckWatch stuck(stop_, supervisor);
     auto snapshot_options = SnapshotOptionsFor(supervisor);
     snapshot_options.sessions = 1;
     snapshot_options.locked_tables.clear();

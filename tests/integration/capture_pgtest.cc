@@ -344,6 +344,17 @@ TEST_F(Capture, AFullDiskEndsInItsErrorAndTheNextOneLeavesNoGap) {
   EXPECT_TRUE(db_.Equal());
 }
 
+TEST_F(Capture, ALongWriterIsNamedAndIsNoReasonToGoOn) {
+  ExecBoth(kTable);
+  Sql writer(db_.BlueInfo() + " application_name=batch_job");
+  writer.Exec("BEGIN; INSERT INTO t VALUES (1)");
+  const auto capture = db_.Pgteal({"capture", "--output", PathOf("1")});
+  EXPECT_TRUE(capture->WaitForLog("batch_job", seconds(10))) << capture->Log();
+  capture->Terminate();
+  EXPECT_EQ(capture->WaitExit(seconds(5)), 130) << capture->Log();
+  EXPECT_EQ(blue().Scalar("SELECT count(*) FROM pg_replication_slots"), "0");
+}
+
 TEST_F(Capture, AMissingIdentityIsAnsweredWithWhatTheVerbCanDo) {
   blue().Exec("CREATE TABLE bare (v int)");
   EXPECT_EQ(CaptureTo("1"), 3);

@@ -106,6 +106,34 @@ TEST_F(VerifyLive, WaitsForLongWritersWithoutHoldingTheStream) {
   EXPECT_EQ(Json::parse(verify->Stdout()).at("rows"), 2);
 }
 
+TEST_F(VerifyLive, WithoutARunItNamesLongWritersAndEndsWhenItIsToldTo) {
+  ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  Sql writer(db_.BlueInfo() + " application_name=batch_job");
+  writer.Exec("BEGIN; INSERT INTO t VALUES (1)");
+  const auto verify = LaunchVerify();
+  EXPECT_TRUE(verify->WaitForLog("batch_job", std::chrono::seconds(10))) << verify->Log();
+  EXPECT_EQ(blue().Scalar("SELECT count(*) FROM pg_replication_slots WHERE slot_name ~ '_verify_'"),
+            "0");
+  verify->Terminate();
+  EXPECT_EQ(verify->WaitExit(std::chrono::seconds(5)), 130) << verify->Log();
+}
+
+TEST_F(VerifyLive, EndsWhenItIsToldToWhileItWaitsForALock) {
+  ExecBoth("CREATE TABLE t (id int PRIMARY KEY); CREATE SEQUENCE s");
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  Start();
+  Sql holder = db_.GreenWriter();
+  holder.Exec("BEGIN; DROP SEQUENCE s");
+  const auto verify = LaunchVerify();
+  EXPECT_TRUE(WaitUntil(
+      [&] { return green().Scalar("SELECT count(*) FROM pg_locks WHERE NOT granted") == "1"; },
+      std::chrono::seconds(30)))
+      << verify->Log();
+  verify->Terminate();
+  EXPECT_EQ(verify->WaitExit(std::chrono::seconds(5)), 130) << verify->Log();
+}
+
 // What bounds the pause: a writer that nobody could wait for beforehand.
 TEST_F(VerifyLive, AWriterThatBeginsMeanwhileHoldsTheStreamForHoldMaxAtMost) {
   ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
