@@ -15,23 +15,26 @@ constexpr const char* kSeparator = "E'\\x01'";
 
 using Parts = std::vector<std::string>;
 
+// Prints alike what is equal.
+std::string ValueOf(const VerifyColumn& column, Side side) {
+  return column.Sql(side) + (column.text == ColumnText::kTrimmed ? "::text" : "");
+}
+
 // Where encodings differ, so do lengths.
 Parts TextParts(const VerifyColumn& column, Side side, TextHash hash) {
-  const std::string name = column.Sql(side);
-  if (hash == TextHash::kMd5) {
-    return {fmt::format("ROW({}{})", name, column.text == ColumnText::kTrimmed ? "::text" : "")};
+  const std::string value = ValueOf(column, side);
+  if (hash == TextHash::kNative) {
+    switch (column.text) {
+      case ColumnText::kPlain:
+        return {value};
+      case ColumnText::kMeasured:
+      case ColumnText::kTrimmed:
+        return {fmt::format("octet_length({})", value), value};
+      case ColumnText::kRecord:
+        break;
+    }
   }
-  switch (column.text) {
-    case ColumnText::kPlain:
-      return {name};
-    case ColumnText::kMeasured:
-      return {fmt::format("octet_length({})", name), name};
-    case ColumnText::kTrimmed:
-      return {fmt::format("octet_length({}::text)", name), name + "::text"};
-    case ColumnText::kRecord:
-      break;
-  }
-  return {fmt::format("ROW({})", name)};
+  return {fmt::format("ROW({})", value)};
 }
 
 std::string Join(const Parts& parts, size_t begin, size_t end) {
@@ -140,7 +143,7 @@ std::string VerifySql::Buckets(const VerifyUnit& unit,
 std::string VerifySql::Rows(const VerifyUnit& unit, const std::optional<PageRange>& pages,
                             const std::vector<uint32_t>& buckets) const {
   std::string keys;
-  for (const size_t at : table_.key) keys += ", " + table_.columns[at].Sql(side_);
+  for (const size_t at : table_.key) keys += ", " + ValueOf(table_.columns[at], side_);
   return fmt::format(
       "SELECT {}, tableoid::oid, pg_relation_filenode(tableoid), ctid, xmin, ARRAY[{}]::int8[]{}{}"
       " AND ({}) & {} = ANY ('{{{}}}')",

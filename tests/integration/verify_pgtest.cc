@@ -295,6 +295,20 @@ TEST_F(VerifyVerb, ARowOfATableThatWasRewrittenSinceIsNotRepaired) {
   Verify(0);
 }
 
+// Padding to another width is no difference, in a key as elsewhere.
+TEST_F(VerifyVerb, KeysOfAnotherWidthAreMatched) {
+  blue().Exec("CREATE TABLE t (k char(4) PRIMARY KEY, v int)");
+  green().Exec("CREATE TABLE t (k char(8) PRIMARY KEY, v int)");
+  ExecBoth("INSERT INTO t SELECT 'k' || g, g FROM generate_series(1, 100) AS g");
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  Start();
+  green().Exec("UPDATE t SET v = 0 WHERE k = 'k5'");
+  const Json report = Verify(4, {"--repair"});
+  EXPECT_THAT(Differences(report, "t"), ElementsAre(R"(different{"k":"k5"}["v"])"));
+  EXPECT_EQ(report.at("repair").at("repaired"), 1);
+  Verify(0);
+}
+
 TEST_F(VerifyVerb, RefusesWhatCannotBeComparedAndEndsCleanly) {
   ExecBoth("CREATE TABLE t (id int PRIMARY KEY, v text)");
   Verify(3);
