@@ -88,7 +88,7 @@ void ReadRows(const pg::Result& result, const VerifyTable& table, std::vector<Ve
       throw pg::ProtocolError("a row has not as many hashes as columns");
     }
     for (size_t k = 0; k < table.key.size(); ++k) {
-      row.key.push_back(result.String(i, VerifySql::kFirstKeyColumn + static_cast<int>(k)));
+      row.key.push_back(result.Optional(i, VerifySql::kFirstKeyColumn + static_cast<int>(k)));
     }
     rows->push_back(std::move(row));
   }

@@ -20,9 +20,12 @@ struct RowPlace {
   std::string xmin;
 };
 
+// The texts of a row's key. NULL is only in rows of green, where it lacks blue's key.
+using RowKey = std::vector<std::optional<std::string>>;
+
 // A row as VerifySql::Rows() shows it. Values other than the key's are known by their hashes only.
 struct VerifyRow {
-  std::vector<std::string> key;  // texts; none of them is NULL
+  RowKey key;
   uint64_t hash = 0;
   std::vector<uint64_t> column_hashes;
   RowPlace place;
@@ -36,7 +39,7 @@ enum class DifferenceKind : uint8_t {
 
 struct RowDifference {
   DifferenceKind kind = DifferenceKind::kDifferent;
-  std::vector<std::string> key;      // empty: the table has none
+  RowKey key;                        // empty: the table has none
   std::vector<std::string> columns;  // those that differ
   std::optional<RowPlace> blue;
   std::optional<RowPlace> green;

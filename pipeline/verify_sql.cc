@@ -114,7 +114,8 @@ VerifySql::VerifySql(const VerifyTable& table, Side side, TextHash hash, uint32_
   for (const size_t at : table.key) {
     bucket_hash_ += (bucket_hash_.empty() ? "" : " # ") + KeyHashOf(table.columns[at], side, hash);
   }
-  if (bucket_hash_.empty()) bucket_hash_ = row_hash_;
+  // A NULL where green lacks blue's key.
+  bucket_hash_ = bucket_hash_.empty() ? row_hash_ : fmt::format("coalesce({}, 0)", bucket_hash_);
 }
 
 std::string VerifySql::From(const VerifyUnit& unit, const std::optional<PageRange>& pages) const {

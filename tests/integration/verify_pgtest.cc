@@ -309,6 +309,22 @@ TEST_F(VerifyVerb, KeysOfAnotherWidthAreMatched) {
   Verify(0);
 }
 
+// Nothing keeps it out where green lacks the key.
+TEST_F(VerifyVerb, ANullInAKeyIsARowOfGreenAlone) {
+  blue().Exec("CREATE TABLE n (id int PRIMARY KEY); CREATE TABLE t (id text PRIMARY KEY)");
+  green().Exec("CREATE TABLE n (id int); CREATE TABLE t (id text)");
+  ExecBoth("INSERT INTO n SELECT generate_series(1, 100); INSERT INTO t VALUES ('a')");
+  blue().Exec("INSERT INTO t VALUES ('')");
+  green().Exec("INSERT INTO n VALUES (NULL); INSERT INTO t VALUES (NULL)");
+  ASSERT_NO_FATAL_FAILURE(Bootstrap());
+  Start();
+  const Json report = Verify(4, {"--repair"});
+  EXPECT_THAT(Differences(report, "n"), ElementsAre(R"(extra{"id":null})"));
+  EXPECT_THAT(Differences(report, "t"), ElementsAre(R"(extra{"id":null})", R"(missing{"id":""})"));
+  EXPECT_EQ(report.at("repair").at("repaired"), 3);
+  Verify(0);
+}
+
 TEST_F(VerifyVerb, RefusesWhatCannotBeComparedAndEndsCleanly) {
   ExecBoth("CREATE TABLE t (id int PRIMARY KEY, v text)");
   Verify(3);

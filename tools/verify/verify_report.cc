@@ -29,8 +29,9 @@ std::string Verdict(const TableResult& table) {
                      table.different);
 }
 
-std::string Quoted(const std::string& text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+std::string Quoted(const std::optional<std::string>& text) {
+  if (!text) return "NULL";
+  return nlohmann::json(*text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 std::string Joined(const std::vector<std::string>& words) {
@@ -96,7 +97,8 @@ nlohmann::json DifferenceJson(const TableResult& table, const RowDifference& dif
                               const applier::SideNames& names) {
   nlohmann::json key = nlohmann::json::object();
   for (size_t i = 0; i < difference.key.size(); ++i) {
-    key[table.key_columns[i]] = difference.key[i];
+    const auto& value = difference.key[i];
+    key[table.key_columns[i]] = value ? nlohmann::json(*value) : nlohmann::json();
   }
   nlohmann::json json = {{"kind", KindName(difference.kind)}, {"key", key}};
   if (!difference.columns.empty()) json["columns"] = difference.columns;

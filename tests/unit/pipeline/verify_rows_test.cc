@@ -30,13 +30,13 @@ TEST(VerifyRows, AKeyTellsMissingExtraAndDifferentApart) {
                                  {Row("d", 1), Row("c", 2), Row("a", 1)});
   ASSERT_EQ(found.size(), 3U);
   EXPECT_EQ(found[0].kind, DifferenceKind::kMissing);
-  EXPECT_EQ(found[0].key, std::vector<std::string>{"b"});
+  EXPECT_EQ(found[0].key, RowKey{"b"});
   EXPECT_TRUE(found[0].blue);
   EXPECT_FALSE(found[0].green);
   EXPECT_EQ(found[1].kind, DifferenceKind::kDifferent);
   EXPECT_EQ(found[1].columns, std::vector<std::string>{"v"});
   EXPECT_EQ(found[2].kind, DifferenceKind::kExtra);
-  EXPECT_EQ(found[2].key, std::vector<std::string>{"d"});
+  EXPECT_EQ(found[2].key, RowKey{"d"});
 }
 
 TEST(VerifyRows, WithoutAKeyEqualRowsCancelEachOtherOneByOne) {

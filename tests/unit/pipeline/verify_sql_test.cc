@@ -29,7 +29,8 @@ TEST(VerifySql, ARowIsTheHashOfItsTextAndABucketOfItsKey) {
   const VerifySql sql(table, Side::kBlue, TextHash::kNative, 16);
   EXPECT_EQ(sql.Buckets(kUnit, std::nullopt),
             std::string("SELECT k & 15, count(*), sum(h) FROM (SELECT ") + kRowHash +
-                " AS h, hashint8extended(\"id\"::int8, 0) AS k FROM ONLY public.t WHERE true OFFSET"
+                " AS h, coalesce(hashint8extended(\"id\"::int8, 0), 0) AS k FROM ONLY public.t "
+                "WHERE true OFFSET"
                 " 0) AS rows GROUP BY 1");
 }
 
