@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "tests/support/cluster_pair.h"
@@ -161,7 +162,9 @@ TEST_F(LoadSafety, BytesOfNoEncodingAreCopiedStreamedAndComparedAsTheyAre) {
     server->admin().Exec("CREATE DATABASE " + db_.name() +
                          " ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0");
   }
-  blue().Exec("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, E'caf\\351')");
+  blue().Exec(
+      "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, E'caf\\351');"
+      "CREATE TABLE k (id text PRIMARY KEY); INSERT INTO k VALUES (E'caf\\351')");
   const auto run = db_.Pgteal({"run"});
   ASSERT_NO_FATAL_FAILURE(ExpectLoaded(*run)) << run->Log();
   blue().Exec("UPDATE t SET v = v || E'\\352'; INSERT INTO t VALUES (2, E'\\377')");
@@ -170,6 +173,10 @@ TEST_F(LoadSafety, BytesOfNoEncodingAreCopiedStreamedAndComparedAsTheyAre) {
   EXPECT_EQ(green().Scalar("SELECT encode(v::bytea, 'hex') FROM t WHERE id = 1"), "636166e9ea");
   const auto verify = db_.Pgteal({"verify"});
   EXPECT_EQ(verify->WaitExit(seconds(30)), 0) << verify->Log();
+  green().Exec("DELETE FROM k");
+  const auto report = db_.Pgteal({"verify", "--json"});
+  EXPECT_EQ(report->WaitExit(seconds(30)), 4) << report->Log();
+  EXPECT_EQ(nlohmann::json::parse(report->Stdout()).at("differences"), 1);
 }
 
 TEST_F(LoadSafety, AProgramThatWritesOnGreenIsReported) {

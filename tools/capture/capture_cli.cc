@@ -11,6 +11,7 @@
 #include "pg/error.h"
 #include "pipeline/capture.h"
 #include "tools/cli/exit_codes.h"
+#include "tools/cli/json_text.h"
 #include "tools/cli/options.h"
 #include "tools/cli/signals.h"
 #include "tools/cli/status_line.h"
@@ -59,14 +60,13 @@ void RequireFit(const pipeline::CaptureOptions& options) {
 
 void Print(const CaptureFlags& flags, const pipeline::CaptureFigures& figures) {
   if (flags.json) {
-    std::cout << nlohmann::ordered_json{{"file", flags.capture.path},
-                                        {"slot", figures.slot},
-                                        {"start_lsn", figures.start_lsn.ToString()},
-                                        {"end_lsn", figures.end_lsn.ToString()},
-                                        {"transactions", figures.transactions},
-                                        {"messages", figures.messages},
-                                        {"file_bytes", figures.file_bytes}}
-                     .dump()
+    std::cout << JsonText(nlohmann::ordered_json{{"file", flags.capture.path},
+                                                 {"slot", figures.slot},
+                                                 {"start_lsn", figures.start_lsn.ToString()},
+                                                 {"end_lsn", figures.end_lsn.ToString()},
+                                                 {"transactions", figures.transactions},
+                                                 {"messages", figures.messages},
+                                                 {"file_bytes", figures.file_bytes}})
               << "\n";
     return;
   }

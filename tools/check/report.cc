@@ -6,6 +6,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "tools/cli/json_text.h"
+
 namespace pgteal::tools {
 namespace {
 
@@ -112,9 +114,10 @@ std::string CheckJson(const std::vector<CheckResult>& results) {
   for (size_t i = 0; i < kOutcomes; ++i) {
     counts[StyleOf(static_cast<CheckOutcome>(i)).word] = numbers[i];
   }
-  return nlohmann::json{
-      {"verdict", HasFailed(results) ? "refused" : "ready"}, {"counts", counts}, {"checks", checks}}
-      .dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+  return JsonText(nlohmann::json{{"verdict", HasFailed(results) ? "refused" : "ready"},
+                                 {"counts", counts},
+                                 {"checks", checks}},
+                  2);
 }
 
 }  // namespace pgteal::tools

@@ -8,6 +8,7 @@
 
 #include "pipeline/cleanup.h"
 #include "tools/cli/exit_codes.h"
+#include "tools/cli/json_text.h"
 #include "tools/cli/options.h"
 #include "tools/cli/verbs.h"
 
@@ -42,7 +43,7 @@ std::vector<std::string> Remove(const CleanupFlags& flags) {
 int Cleanup(const CleanupFlags& flags) {
   const auto removed = Remove(flags);
   if (flags.json) {
-    std::cout << nlohmann::json{{"removed", removed}}.dump() << "\n";
+    std::cout << JsonText(nlohmann::json{{"removed", removed}}) << "\n";
     return kDone;
   }
   for (const auto& what : removed) std::cout << "removed " << what << "\n";

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "tools/cli/json_text.h"
+
 namespace pgteal::tools {
 namespace {
 
@@ -13,10 +15,8 @@ class JsonMessage : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&,
               spdlog::memory_buf_t& out) override {
-    // A byte that is not UTF-8 is replaced: a log line must stay readable.
     const std::string text =
-        nlohmann::json(std::string(message.payload.data(), message.payload.size()))
-            .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+        JsonText(nlohmann::json(std::string(message.payload.data(), message.payload.size())));
     out.append(text.data(), text.data() + text.size());
   }
   std::unique_ptr<custom_flag_formatter> clone() const override {

@@ -14,7 +14,7 @@ using Json = nlohmann::ordered_json;
 
 // Text is a string, null is null. What JSON cannot say is an object with one member: binary
 // {"hex": …}, text that is not UTF-8 {"text_hex": …}, an unchanged TOAST value that blue did not
-// send {"unchanged": true}. Nothing is ever replaced.
+// send {"unchanged": true}. Nothing is ever replaced in a value.
 Json ValueJson(const decoder::ColumnValue& value);
 
 // {"kind": "update", "lsn": …, "schema": …, "table": …, "key" or "old": {…}, "new": {…}}

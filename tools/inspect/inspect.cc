@@ -10,6 +10,7 @@
 #include "pipeline/frame_reader.h"
 #include "pipeline/spool.h"
 #include "tools/cli/exit_codes.h"
+#include "tools/cli/json_text.h"
 #include "tools/inspect/change_json.h"
 #include "tools/inspect/summary.h"
 
@@ -89,7 +90,7 @@ class Inspection {
       if (options_.summary) {
         summary_.Add(change);
       } else if (options_.json) {
-        out_ << ChangeJson(change).dump() << '\n';
+        out_ << JsonText(ChangeJson(change)) << '\n';
       } else {
         out_ << "  " << ChangeText(change) << '\n';
       }
@@ -103,7 +104,7 @@ class Inspection {
     if (options_.summary) {
       summary_.Add(transaction);
     } else {
-      out_ << (options_.json ? BeginJson(transaction).dump() : BeginText(transaction)) << '\n';
+      out_ << (options_.json ? JsonText(BeginJson(transaction)) : BeginText(transaction)) << '\n';
     }
   }
 
@@ -112,7 +113,7 @@ class Inspection {
       const Json json = {{"kind", "commit"},
                          {"xid", transaction.xid.value},
                          {"end_lsn", transaction.end_lsn.ToString()}};
-      out_ << json.dump() << '\n';
+      out_ << JsonText(json) << '\n';
     } else {
       out_ << fmt::format("commit xid={} end_lsn={}\n", transaction.xid.value, transaction.end_lsn);
     }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "tools/cli/json_text.h"
 #include "tools/cli/time_text.h"
 #include "tools/inspect/change_json.h"
 
@@ -81,7 +82,7 @@ void Summary::PrintJson(const pipeline::FrameReader& reader, std::ostream& out) 
       table[decoder::KindName(kind)] = counts[static_cast<size_t>(kind)];
     json["tables"].push_back(std::move(table));
   }
-  out << json.dump() << '\n';
+  out << JsonText(json) << '\n';
 }
 
 }  // namespace pgteal::tools

@@ -6,6 +6,7 @@
 
 #include "pipeline/bootstrap.h"
 #include "tools/cli/exit_codes.h"
+#include "tools/cli/json_text.h"
 #include "tools/cli/options.h"
 #include "tools/cli/verbs.h"
 
@@ -33,11 +34,11 @@ int Prepare(const PrepareFlags& flags) {
   pipeline::KeepMembership(blue, deployment.name);
   const pg::Slot slot = pipeline::PrepareSource(blue, deployment, flags.bootstrap, session).slot;
   if (flags.json) {
-    std::cout << nlohmann::json{{"slot", slot.name},
-                                {"publication", deployment.name},
-                                {"confirmed_flush_lsn", slot.confirmed_flush_lsn.ToString()},
-                                {"restart_lsn", slot.restart_lsn.ToString()}}
-                     .dump()
+    std::cout << JsonText(
+                     nlohmann::json{{"slot", slot.name},
+                                    {"publication", deployment.name},
+                                    {"confirmed_flush_lsn", slot.confirmed_flush_lsn.ToString()},
+                                    {"restart_lsn", slot.restart_lsn.ToString()}})
               << "\n";
   } else {
     std::cout << fmt::format(

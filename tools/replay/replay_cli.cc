@@ -10,6 +10,7 @@
 
 #include "pipeline/replay.h"
 #include "tools/cli/exit_codes.h"
+#include "tools/cli/json_text.h"
 #include "tools/cli/options.h"
 #include "tools/cli/signals.h"
 #include "tools/cli/status_line.h"
@@ -65,13 +66,12 @@ class Rates {
 void Print(const ReplayFlags& flags, const ReplayFigures& figures, double seconds) {
   const double rate = seconds > 0 ? static_cast<double>(figures.changes) / seconds : 0;
   if (flags.json) {
-    std::cout << nlohmann::ordered_json{{"transactions", figures.transactions},
-                                        {"changes", figures.changes},
-                                        {"bytes", figures.bytes},
-                                        {"seconds", seconds},
-                                        {"changes_per_second", rate},
-                                        {"end_lsn", figures.end_lsn.ToString()}}
-                     .dump()
+    std::cout << JsonText(nlohmann::ordered_json{{"transactions", figures.transactions},
+                                                 {"changes", figures.changes},
+                                                 {"bytes", figures.bytes},
+                                                 {"seconds", seconds},
+                                                 {"changes_per_second", rate},
+                                                 {"end_lsn", figures.end_lsn.ToString()}})
               << "\n";
     return;
   }

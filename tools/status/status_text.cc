@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tools/cli/json_text.h"
 #include "tools/cli/status_line.h"
 #include "tools/status/status.h"
 
@@ -125,30 +126,29 @@ std::string StatusJson(const Status& status, const StatusRates& rates) {
   for (const auto& event : status.events) {
     events.push_back({{"at", event.at}, {"kind", event.kind}, {"detail", event.detail}});
   }
-  return nlohmann::json{{"name", status.name},
-                        {"state", status.is_target_reached ? status.state : "unknown"},
-                        {"direction", status.direction},
-                        {"epoch", status.epoch},
-                        {"switchover_phase", status.attempt_phase},
-                        {"unreachable", status.unreachable},
-                        {"source_lsn", LsnJson(status.source_lsn)},
-                        {"applied_lsn", LsnJson(status.applied_lsn)},
-                        {"lag_bytes", OrNull(status.lag_bytes)},
-                        {"lag_seconds", OrNull(status.lag_seconds)},
-                        {"lag_transactions", OrNull(status.lag_transactions)},
-                        {"transactions", status.transactions},
-                        {"changes", status.changes},
-                        {"transactions_per_second", rates.transactions},
-                        {"changes_per_second", rates.changes},
-                        {"wal_bytes_per_second", rates.source_bytes},
-                        {"caught_up_seconds", OrNull(rates.caught_up_seconds)},
-                        {"slot_limit_seconds", OrNull(rates.slot_limit_seconds)},
-                        {"slot", SlotJson(status)},
-                        {"conflicts", status.conflicts},
-                        {"tables", status.phases},
-                        {"unfinished_tables", tables},
-                        {"events", events}}
-      .dump();
+  return JsonText(nlohmann::json{{"name", status.name},
+                                 {"state", status.is_target_reached ? status.state : "unknown"},
+                                 {"direction", status.direction},
+                                 {"epoch", status.epoch},
+                                 {"switchover_phase", status.attempt_phase},
+                                 {"unreachable", status.unreachable},
+                                 {"source_lsn", LsnJson(status.source_lsn)},
+                                 {"applied_lsn", LsnJson(status.applied_lsn)},
+                                 {"lag_bytes", OrNull(status.lag_bytes)},
+                                 {"lag_seconds", OrNull(status.lag_seconds)},
+                                 {"lag_transactions", OrNull(status.lag_transactions)},
+                                 {"transactions", status.transactions},
+                                 {"changes", status.changes},
+                                 {"transactions_per_second", rates.transactions},
+                                 {"changes_per_second", rates.changes},
+                                 {"wal_bytes_per_second", rates.source_bytes},
+                                 {"caught_up_seconds", OrNull(rates.caught_up_seconds)},
+                                 {"slot_limit_seconds", OrNull(rates.slot_limit_seconds)},
+                                 {"slot", SlotJson(status)},
+                                 {"conflicts", status.conflicts},
+                                 {"tables", status.phases},
+                                 {"unfinished_tables", tables},
+                                 {"events", events}});
 }
 
 }  // namespace pgteal::tools

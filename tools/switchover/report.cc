@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tools/cli/json_text.h"
 #include "tools/cli/time_text.h"
 
 namespace pgteal::tools {
@@ -67,7 +68,7 @@ std::string ReportJson(const SwitchoverReport& report) {
   for (const auto& reason : report.reasons) {
     reasons.push_back({{"what", reason.what}, {"fix", reason.fix}});
   }
-  return nlohmann::json{
+  return JsonText(nlohmann::json{
       {"verb", report.verb},
       {"result", report.result},
       {"reasons", reasons},
@@ -83,8 +84,7 @@ std::string ReportJson(const SwitchoverReport& report) {
       {"large_objects", report.large_objects},
       {"lag_bytes", report.lag_bytes},
       {"barrier_lsn", report.barrier.is_valid() ? report.barrier.ToString() : ""},
-      {"way_back_lsn", report.start_lsn.is_valid() ? report.start_lsn.ToString() : ""}}
-      .dump();
+      {"way_back_lsn", report.start_lsn.is_valid() ? report.start_lsn.ToString() : ""}});
 }
 
 }  // namespace pgteal::tools

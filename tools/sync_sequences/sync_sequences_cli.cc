@@ -11,6 +11,7 @@
 #include "pipeline/turn.h"
 #include "pipeline/turn_lock.h"
 #include "tools/cli/exit_codes.h"
+#include "tools/cli/json_text.h"
 #include "tools/cli/options.h"
 #include "tools/cli/verbs.h"
 
@@ -47,7 +48,7 @@ int SyncSequences(const SyncFlags& flags) {
   const size_t count = pipeline::CopySequences(from, to, oriented.sides);
   const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begun;
   if (flags.json) {
-    std::cout << nlohmann::json{{"sequences", count}, {"ms", took.count()}}.dump() << "\n";
+    std::cout << JsonText(nlohmann::json{{"sequences", count}, {"ms", took.count()}}) << "\n";
   } else {
     std::cout << fmt::format("{} sequences in {:.0f} ms\n", count, took.count());
   }

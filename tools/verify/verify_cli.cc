@@ -7,6 +7,7 @@
 
 #include "pipeline/verify.h"
 #include "tools/cli/exit_codes.h"
+#include "tools/cli/json_text.h"
 #include "tools/cli/options.h"
 #include "tools/cli/signals.h"
 #include "tools/cli/verbs.h"
@@ -47,7 +48,7 @@ int RunVerb(VerifyFlags& flags) {
         deployment, options, stop,
         [&view](const pipeline::VerifyProgress& progress) { view.Show(progress); });
   }
-  std::cout << (flags.json ? VerifyJson(result).dump() + "\n" : VerifyText(result));
+  std::cout << (flags.json ? JsonText(VerifyJson(result)) + "\n" : VerifyText(result));
   return result.is_equal() ? kDone : kDifferent;
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "tools/cli/json_text.h"
+
 namespace pgteal::tools {
 namespace {
 
@@ -31,7 +33,7 @@ std::string Verdict(const TableResult& table) {
 
 std::string Quoted(const std::optional<std::string>& text) {
   if (!text) return "NULL";
-  return nlohmann::json(*text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return JsonText(nlohmann::json(*text));
 }
 
 std::string Joined(const std::vector<std::string>& words) {
