@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <iostream>
 #include <map>
 #include <memory>
 #include <string>
@@ -82,6 +83,13 @@ std::string ConfigText(const CLI::ConfigError& error) {
   return "configuration file: there is no verb for section [" + key + "]";
 }
 
+// What could not be printed was not reported: a verb that is done has failed at that.
+int AfterFlush(int exit_code) {
+  if (std::cout.flush()) return exit_code;
+  spdlog::error("cannot write to standard output: what is printed there is not complete");
+  return exit_code == ExitCode::kDone ? ExitCode::kFailed : exit_code;
+}
+
 int ParseAndRun(CLI::App& app, int argc, char** argv, const int& exit_code) {
   try {
     app.parse(argc, argv);
@@ -153,5 +161,5 @@ int main(int argc, char** argv) {
   pgteal::tools::AddInspect(&app, &exit_code);
   pgteal::tools::AddReplay(&app, &exit_code);
   pgteal::tools::AddCleanup(&app, &exit_code);
-  return ParseAndRun(app, argc, argv, exit_code);
+  return AfterFlush(ParseAndRun(app, argc, argv, exit_code));
 }

@@ -73,6 +73,16 @@ TEST_F(Capture, ReplayedEqualsBlueAndASecondReplayChangesNothing) {
   EXPECT_TRUE(db_.Equal());
 }
 
+TEST_F(Capture, AnInspectionThatCannotBePrintedHasFailed) {
+  ExecBoth(kTable);
+  BeginSeries();
+  blue().Exec("INSERT INTO t VALUES (1, 'x')");
+  ASSERT_EQ(CaptureTo("1"), 0) << Log();
+  process_ = db_.PgtealIn("exec \"$@\" > /dev/full", {"inspect", "--json", PathOf("1")});
+  EXPECT_EQ(process_->WaitExit(), 1);
+  EXPECT_THAT(Log(), HasSubstr("cannot write to standard output"));
+}
+
 TEST_F(Capture, ConsecutiveFilesLeaveNoGapAndAMissingOneIsRefused) {
   ExecBoth(kTable);
   BeginSeries();

@@ -105,6 +105,19 @@ TEST_F(StatusVerb, TellsTheRatesOfAStreamAtWork) {
   EXPECT_EQ(watch->WaitExit(), 130);
 }
 
+TEST_F(StatusVerb, AnOutputThatTakesNothingEndsIt) {
+  db_.ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
+  ASSERT_NO_FATAL_FAILURE(StartRun());
+  const auto watch = db_.PgtealIn("set -o pipefail; \"$@\" | head -n 1",
+                                  {"status", "--watch", "--interval", "1", "--json"});
+  EXPECT_EQ(watch->WaitExit(seconds(10)), 1) << watch->Log();
+  EXPECT_EQ(Json::parse(watch->Stdout())["state"], "streaming");
+  EXPECT_THAT(watch->Log(), HasSubstr("cannot write to standard output"));
+  const auto full = db_.PgtealIn("exec \"$@\" > /dev/full", {"status", "--json"});
+  EXPECT_EQ(full->WaitExit(seconds(20)), 1) << full->Log();
+  EXPECT_THAT(full->Log(), HasSubstr("cannot write to standard output"));
+}
+
 // Green's table `b` is locked, so that the load stops in front of it.
 TEST_F(StatusVerb, TellsHowFarALoadIs) {
   db_.ExecBoth("CREATE TABLE a (id int PRIMARY KEY, t text); CREATE TABLE b (id int PRIMARY KEY)");

@@ -49,7 +49,7 @@ class Inspection {
 
   void Run() {
     pipeline::Frame frame;
-    while (reader_.Next(&frame)) {
+    while (out_ && reader_.Next(&frame)) {
       if (frame.message == pipeline::kPositionMark) continue;
       const auto transaction = Feed(frame);
       if (!transaction || transaction->end_lsn < options_.from) continue;

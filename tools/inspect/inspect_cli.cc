@@ -24,9 +24,7 @@ constexpr const char* kExamples = R"(Examples:
 int RunVerb(InspectFlags& flags) {
   if (!flags.from.empty()) flags.inspect.from = *pg::Lsn::Parse(flags.from);
   if (!flags.until.empty()) flags.inspect.until = *pg::Lsn::Parse(flags.until);
-  const int exit_code = Inspect(flags.inspect, std::cout);
-  std::cout.flush();
-  return exit_code;
+  return Inspect(flags.inspect, std::cout);
 }
 
 }  // namespace

@@ -83,6 +83,7 @@ int ShowStatus(const StatusFlags& flags) {
     }
     std::cout << (flags.json ? StatusJson(now, rates) + "\n" : StatusText(now, rates))
               << std::flush;
+    if (!std::cout) return kFailed;  // nobody looks any more
     if (!flags.watch && !now.unreachable.empty()) return kFailed;
     if (!flags.watch) return now.state.empty() ? kRefused : kDone;
     before = now;
