@@ -75,6 +75,52 @@ TEST_F(CleanupTest, PutsBackTheReplicaIdentitiesThatItSet) {
   EXPECT_EQ(blue().Scalar(kCatalog), before);
 }
 
+// Blue's own UPDATE would fail.
+TEST_F(CleanupTest, AnIdentityThatAnotherPublicationNeedsStaysAndIsNamed) {
+  ExecBoth(
+      "CREATE TABLE bare (v int); CREATE TABLE parts (v int) PARTITION BY LIST (v);"
+      "CREATE TABLE part_1 PARTITION OF parts FOR VALUES IN (1)");
+  ASSERT_EQ(db_.Pgteal({"run", "--copy", "none", "--set-replica-identity", "--until-caught-up"})
+                ->WaitExit(),
+            0);
+  ASSERT_EQ(db_.Pgteal({"prepare", "--name", "second", "--include-table", "bare"})->WaitExit(), 0);
+  blue().Exec(
+      "CREATE PUBLICATION rooted FOR TABLE parts WITH (publish_via_partition_root = true);"
+      "CREATE PUBLICATION inserted FOR TABLE bare WITH (publish = 'insert')");
+  const auto identities = [this] {
+    return blue().Scalar(
+        "SELECT string_agg(relreplident::text, '' ORDER BY relname) FROM pg_class"
+        " WHERE relname IN ('bare', 'part_1')");
+  };
+  const auto cleanup = db_.Pgteal({"cleanup"});
+  ASSERT_EQ(cleanup->WaitExit(), 0) << cleanup->Log();
+  EXPECT_EQ(identities(), "ff");
+  blue().Exec("UPDATE bare SET v = 1; UPDATE parts SET v = 1");
+  for (const auto* stays : {"public.bare on blue stays: publication second needs",
+                            "public.part_1 on blue stays: publication rooted needs"}) {
+    EXPECT_NE(cleanup->Log().find(stays), std::string::npos) << cleanup->Log();
+  }
+}
+
+// Nothing that was dropped or changed meanwhile is what a cleanup waits for.
+TEST_F(CleanupTest, AnIdentityThatCannotBePutBackOrIsSomebodyElsesStays) {
+  ExecBoth(
+      "CREATE TABLE chosen (id int NOT NULL UNIQUE, d int GENERATED ALWAYS AS (id) STORED NOT "
+      "NULL);"
+      "CREATE UNIQUE INDEX pick ON chosen (d); ALTER TABLE chosen REPLICA IDENTITY USING INDEX "
+      "pick;"
+      "CREATE TABLE silent (id int PRIMARY KEY); ALTER TABLE silent REPLICA IDENTITY NOTHING");
+  ASSERT_EQ(db_.Pgteal({"run", "--copy", "none", "--set-replica-identity", "--until-caught-up"})
+                ->WaitExit(),
+            0);
+  blue().Exec("DROP INDEX pick; ALTER TABLE silent REPLICA IDENTITY DEFAULT");
+  const auto cleanup = db_.Pgteal({"cleanup"});
+  EXPECT_EQ(cleanup->WaitExit(), 0) << cleanup->Log();
+  EXPECT_EQ(blue().Scalar("SELECT string_agg(relreplident::text, '' ORDER BY relname) FROM pg_class"
+                          " WHERE relname IN ('chosen', 'silent')"),
+            "id");
+}
+
 TEST_F(CleanupTest, OneSideIsCleanedWhileTheOtherIsGone) {
   ExecBoth("CREATE TABLE t (id int PRIMARY KEY)");
   const std::string blue_before = blue().Scalar(kCatalog);
@@ -203,6 +249,8 @@ TEST_F(CleanupTest, APublicationOfAllTablesIsNotInTheWay) {
   blue().Exec("ALTER TABLE pgteal.schema_baseline DROP COLUMN id");
   auto cleanup = db_.Pgteal({"cleanup"});
   EXPECT_EQ(cleanup->WaitExit(), 0) << cleanup->Log();
+  // It would make blue's own UPDATE fail without the identity, which stays.
+  blue().Exec("UPDATE bare SET v = 1; ALTER TABLE bare REPLICA IDENTITY DEFAULT");
   EXPECT_EQ(blue().Scalar(kCatalog), before);
 }
 
