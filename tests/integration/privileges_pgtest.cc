@@ -149,6 +149,25 @@ TEST_F(ModestRole, WithoutAWayBackGreenNeedNotBeAbleToSend) {
   EXPECT_TRUE(IsGreenOpen());
 }
 
+// They are set behind the fence.
+TEST_F(ModestRole, SequencesThatItMayNotSetAreInTheWay) {
+  db_.ExecBoth("CREATE SEQUENCE s; GRANT SELECT ON SEQUENCE s TO mover");
+  const auto check =
+      ReadCheck(*AsMover({"check", "--json", "--phase", "switchover", "--only", "C3,C12,C13"}));
+  EXPECT_EQ(check.exit_code, 3);
+  EXPECT_EQ(check.Outcomes("C3"), "PASS");
+  for (const auto* id : {"C12", "C13"}) {
+    EXPECT_EQ(check.Outcomes(id), "FAIL");
+    EXPECT_THAT(check.Findings(id), HasSubstr("UPDATE ON SEQUENCE public.s TO mover;"));
+  }
+  EXPECT_EQ(TurnAsMover({"switchover", "--dry-run"}), 3) << Log();
+  EXPECT_THAT(Log(), HasSubstr("C12 our role may read and set every sequence: public.s"));
+  db_.green().Exec("GRANT UPDATE ON SEQUENCE s TO mover");
+  EXPECT_EQ(TurnAsMover({"switchover", "--dry-run", "--no-way-back"}), 0) << Log();
+  db_.blue().Exec("GRANT UPDATE ON SEQUENCE s TO mover");
+  EXPECT_EQ(TurnAsMover({"switchover"}), 0) << Log();
+}
+
 TEST_F(ModestRole, TheFenceNamesWhatItCannotCloseUnlessItIsLeftAlone) {
   const auto ask = [this](const Args& more) {
     Args args = {"check", "--json", "--phase", "switchover", "--only", "H6"};

@@ -13,6 +13,16 @@ SELECT t.name, format('ALTER ROLE %I BYPASSRLS;', current_user) FROM tables AS t
    AND NOT (SELECT rolbypassrls OR rolsuper FROM pg_roles WHERE rolname = current_user)
    AND (t.relforcerowsecurity OR NOT pg_has_role(t.relowner, 'USAGE')) ORDER BY 1)";
 
+// Of a side whose sequences are set, and compared with the other's.
+constexpr const char* kSequencesSql = R"(
+SELECT r.name, CASE WHEN has_schema_privilege(r.relnamespace, 'USAGE') THEN ''
+                    ELSE format('GRANT USAGE ON SCHEMA %I TO %I; ', r.nspname, current_user) END
+               || format('GRANT SELECT, UPDATE ON SEQUENCE %s TO %I;', r.name, current_user)
+  FROM relations AS r WHERE r.relkind = 'S'
+   AND NOT (has_schema_privilege(r.relnamespace, 'USAGE')
+            AND has_sequence_privilege(r.oid, 'SELECT')
+            AND has_sequence_privilege(r.oid, 'UPDATE')) ORDER BY 1)";
+
 // Whom `run --copy all` makes an owner of what, as JSON: role, schema, the schema's owner, and whom
 // that one lets CREATE there ('' is PUBLIC); none for what lies in no schema. pg_shdepend knows
 // nothing of the first superuser.
@@ -135,6 +145,11 @@ SELECT p.missing, p.fix FROM (
     FROM tables AS t JOIN pg_roles AS o ON o.oid = t.relowner
    WHERE NOT pg_has_role(t.relowner, 'USAGE') AND t.relpersistence = 'p') AS p
  WHERE NOT EXISTS (SELECT FROM pg_publication WHERE pubname = @name@) ORDER BY 1)"},
+    {.id = "C13",
+     .side = kBlue,
+     .levels = {kWarn, kWarn, kFatal},
+     .title = "our role may set blue's sequences on the way back",
+     .sql = kSequencesSql},
     {.id = "C10",
      .side = kBlue,
      .levels = {kInfo},
@@ -160,6 +175,11 @@ SELECT t.name, CASE WHEN has_schema_privilege(t.relnamespace, 'USAGE') THEN ''
    AND has_table_privilege(t.oid, 'SELECT') AND has_table_privilege(t.oid, 'INSERT')
    AND has_table_privilege(t.oid, 'UPDATE') AND has_table_privilege(t.oid, 'DELETE')
    AND has_table_privilege(t.oid, 'TRUNCATE')) ORDER BY 1)"},
+    {.id = "C12",
+     .side = kGreen,
+     .levels = {kFatal, kWarn, kFatal},
+     .title = "our role may read and set every sequence",
+     .sql = kSequencesSql},
     {.id = "C6",
      .side = kGreen,
      .levels = {kWarn, kWarn, kWarn},

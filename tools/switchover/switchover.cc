@@ -36,7 +36,7 @@ constexpr milliseconds kLagLook{20};
 constexpr milliseconds kStreamWait{3000};
 
 // What only the stream in the other direction needs.
-constexpr std::array kWayBackChecks = {"H10", "H15", "H16"};
+constexpr std::array kWayBackChecks = {"C13", "H10", "H15", "H16"};
 // What a change of the schema or of the publication makes out of date.
 constexpr std::array kSchemaChecks = {"H9", "D19", "D20"};
 
