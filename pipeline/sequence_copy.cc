@@ -20,11 +20,16 @@ constexpr size_t kPerStatement = 1000;
 // A statement of more branches takes long to plan.
 constexpr size_t kBranchesMax = 500;
 
+// An extension's are somebody else's, as a rule. Whoever owns them may publish its tables as well,
+// whose rows then need them.
 constexpr const char* kNamesSql = R"(
 SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
  WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'
    AND n.nspname NOT IN ('information_schema', 'pgteal')
+   AND (pg_has_role(c.relowner, 'USAGE') OR NOT EXISTS (
+         SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+            AND d.deptype = 'e'))
  ORDER BY 1)";
 
 using Values = std::map<std::string, SequenceValue>;

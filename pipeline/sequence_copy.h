@@ -21,7 +21,7 @@ struct SequenceValue {
 };
 
 // Every permanent and unlogged sequence of the database by its quoted name: owned, identity,
-// free-standing. Read in pieces, each a statement of its own.
+// free-standing; an extension's if our role owns it. Read in pieces, each a statement of its own.
 std::map<std::string, SequenceValue> ReadSequences(pg::Connection& side);
 
 // Sets every sequence of green that blue has, too, to blue's value. Sequences are not in the stream

@@ -168,6 +168,22 @@ TEST_F(ModestRole, SequencesThatItMayNotSetAreInTheWay) {
   EXPECT_EQ(TurnAsMover({"switchover"}), 0) << Log();
 }
 
+// Whoever owns them, the superuser here, may publish the extension's tables, too.
+TEST_F(ModestRole, SequencesOfExtensionsAreLeftToTheirOwners) {
+  db_.ExecBoth(
+      "CREATE SCHEMA job; CREATE SEQUENCE job.s; ALTER EXTENSION plpgsql ADD SEQUENCE job.s");
+  db_.blue().Exec("SELECT setval('job.s', 40)");
+  db_.green().Exec("SELECT setval('job.s', 7)");
+  const auto values = [this] {
+    const std::string sql = "SELECT last_value FROM job.s";
+    return db_.blue().Scalar(sql) + " " + db_.green().Scalar(sql);
+  };
+  EXPECT_EQ(TurnAsMover({"switchover"}), 0) << Log();
+  EXPECT_EQ(values(), "40 7");
+  EXPECT_EQ(Pgteal({"sync-sequences"}), 0) << Log();
+  EXPECT_EQ(values(), "7 7");
+}
+
 TEST_F(ModestRole, TheFenceNamesWhatItCannotCloseUnlessItIsLeftAlone) {
   const auto ask = [this](const Args& more) {
     Args args = {"check", "--json", "--phase", "switchover", "--only", "H6"};
