@@ -10,6 +10,8 @@ namespace pgteal::pipeline {
 namespace {
 
 constexpr int64_t kPieceBytes = 1 << 20;
+// Each object that is removed or gets an owner or a privilege takes a place in green's lock table
+// until the transaction ends.
 constexpr int kObjectsPerCommit = 500;
 
 constexpr const char* kObjectsSql = R"(
@@ -38,6 +40,40 @@ SELECT format('GRANT %s ON LARGE OBJECT %s TO %s%s', a.privilege_type, m.oid, g.
  WHERE a.grantee <> m.lomowner ORDER BY m.oid, a.privilege_type, g.grantee)";
 
 constexpr const char* kGranteesSql = "SELECT quote_ident(rolname) FROM pg_roles";
+
+// An interruption leaves whole objects.
+class Parts {
+ public:
+  explicit Parts(pg::Connection& green) : green_(green) {}
+
+  void Begin() {
+    if (objects_ == 0) green_.Exec("BEGIN");
+    ++objects_;
+  }
+  void End() {
+    if (objects_ == kObjectsPerCommit) Commit();
+  }
+  void Commit() {
+    if (objects_ > 0) green_.Exec("COMMIT");
+    objects_ = 0;
+  }
+
+ private:
+  pg::Connection& green_;
+  int objects_ = 0;  // in the transaction that is open
+};
+
+void RemoveAll(pg::Connection& green) {
+  std::string last = "0";
+  for (;;) {
+    const auto part = green.Exec(
+        "SELECT max(oid), count(lo_unlink(oid)) FROM (SELECT oid FROM pg_largeobject_metadata"
+        " WHERE oid > $1::oid ORDER BY oid LIMIT $2::int) AS o",
+        {last, std::to_string(kObjectsPerCommit)});
+    if (part.IsNull(0, 0)) return;
+    last = part.String(0, 0);
+  }
+}
 
 void CopyBytes(pg::Connection& blue, pg::Connection& green, const std::string& oid) {
   for (int64_t at = 0;; at += kPieceBytes) {
@@ -104,20 +140,20 @@ void CopyGrants(pg::Connection& green, const std::string& oid, const std::vector
 }  // namespace
 
 size_t CopyLargeObjects(pg::Connection& blue, pg::Connection& green, const DumpOptions& options) {
-  green.Exec("SELECT lo_unlink(oid) FROM pg_largeobject_metadata");
+  RemoveAll(green);
   const auto objects = blue.Exec(kObjectsSql);
+  Parts parts(green);
   for (int i = 0; i < objects.rows(); ++i) {
-    if (i % kObjectsPerCommit == 0) green.Exec("BEGIN");
+    parts.Begin();
     const std::string oid = objects.String(i, 0);
     green.Exec("SELECT lo_create($1::oid)", {oid});
     CopyBytes(blue, green, oid);
     if (!options.no_owner) {
       green.Exec(fmt::format("ALTER LARGE OBJECT {} OWNER TO {}", oid, objects.Text(i, 1)));
     }
-    if (i % kObjectsPerCommit == kObjectsPerCommit - 1 || i + 1 == objects.rows()) {
-      green.Exec("COMMIT");
-    }
+    parts.End();
   }
+  parts.Commit();
   if (!options.no_privileges) {
     const auto grants = blue.Exec(kGrantsSql);
     for (int i = 0; i < grants.rows(); ++i) green.Exec(grants.String(i, 0));
@@ -154,17 +190,27 @@ size_t CopyChangedLargeObjects(pg::Connection& blue, pg::Connection& green) {
   const auto grantees = ReadGrantees(green);
   auto grants = ReadGrants(blue, grantees);
   auto had = ReadGrants(green, grantees);
-  green.Exec("BEGIN");
+  Parts parts(green);
   for (const auto* oids : {&changes.missing, &changes.different}) {
     for (const auto& oid : *oids) {
+      parts.Begin();
       MakeEmpty(blue, green, oid, oids == &changes.missing);
       CopyBytes(blue, green, oid);
       CopyGrants(green, oid, had[oid], grants[oid]);
+      parts.End();
     }
   }
-  for (const auto& oid : changes.granted) CopyGrants(green, oid, had[oid], grants[oid]);
-  for (const auto& oid : changes.extra) green.Exec("SELECT lo_unlink($1::oid)", {oid});
-  green.Exec("COMMIT");
+  for (const auto& oid : changes.granted) {
+    parts.Begin();
+    CopyGrants(green, oid, had[oid], grants[oid]);
+    parts.End();
+  }
+  for (const auto& oid : changes.extra) {
+    parts.Begin();
+    green.Exec("SELECT lo_unlink($1::oid)", {oid});
+    parts.End();
+  }
+  parts.Commit();
   return changes.count();
 }
 

@@ -133,6 +133,31 @@ TEST_F(SwitchoverTest, LargeObjectsThatChangedSinceTheLoadComeAlong) {
   EXPECT_EQ(db_.green().Query(contents), db_.blue().Query(contents));
 }
 
+// Each takes a place in the lock table until the transaction ends.
+TEST(ManyLargeObjects, AreRemovedThoughGreensLockTableIsSmall) {
+  ClusterPair clusters(DefaultVersions(), {},
+                       {{"max_locks_per_transaction", "10"}, {"max_connections", "20"}});
+  DatabasePair db(clusters);
+  const std::string make = "SELECT count(lo_create(n)) FROM generate_series";
+  db.blue().Exec("CREATE TABLE t (id int PRIMARY KEY);" + make + "(20001, 20600) AS n");
+  const std::string count = "SELECT count(*) FROM pg_largeobject_metadata";
+  Sql holder(db.GreenInfo());
+  holder.Exec("BEGIN; SELECT lo_create(20600)");
+  auto run = db.Pgteal({"run"});
+  ASSERT_TRUE(WaitUntil([&] { return db.green().Scalar(count) == "500"; }, seconds(60)));
+  run->Kill9();
+  holder.Exec("ROLLBACK");
+  // As many as that would be had it come further.
+  db.GreenWriter().Exec(make + "(30001, 33000) AS n");
+  run = db.Pgteal({"run"});
+  ASSERT_TRUE(run->WaitForLog("streaming slot=")) << run->Log();
+  EXPECT_EQ(db.green().Scalar(count), "600");
+  db.GreenWriter().Exec(make + "(30001, 33000) AS n");
+  const auto turn = db.Pgteal({"switchover"});
+  EXPECT_EQ(turn->WaitExit(seconds(60)), 0) << turn->Log();
+  EXPECT_EQ(db.green().Scalar(count), "600");
+}
+
 TEST_F(SwitchoverTest, WhatDoesNotComeAlongIsListedByName) {
   const auto warned = [this] {
     EXPECT_EQ(Pgteal({"switchover", "--dry-run", "--json"}), 0) << Log();
