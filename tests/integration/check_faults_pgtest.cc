@@ -142,6 +142,12 @@ const std::vector<Fault> kBlueFaults = {
      "WARN",
      {"public.wide is at 2147483600 of 2147483647",
       "ALTER TABLE public.narrow ALTER id TYPE bigint;"}},
+    {"E2",
+     "CREATE SEQUENCE lone AS int; SELECT setval('lone', 2147483600)",
+     "",
+     "WARN",
+     {"public.lone is at 2147483600 of 2147483647 (100.0 %)\nALTER SEQUENCE public.lone AS bigint "
+      "NO MAXVALUE;"}},
     {"E3", "SELECT lo_create(0)", "", "WARN", {"1 large objects"}},
     {"E4",
      "CREATE MATERIALIZED VIEW sums AS SELECT 1 AS one",
@@ -193,6 +199,11 @@ const std::vector<Fault> kBlueFaults = {
      "",
      "INFO",
      {"statement_timeout=7000"}},
+    {"B9",
+     "ALTER ROLE ALL SET lock_timeout = 7000",
+     "",
+     "INFO",
+     {"lock_timeout=7000 for all roles\nALTER ROLE ALL RESET lock_timeout;"}},
     {"B13",
      "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 7', current_database()); END "
      "$$",
@@ -242,6 +253,7 @@ TEST_F(CheckFaults, WhatIsWrongOnBlueIsFoundBeforeADeploymentExists) {
   EXPECT_EQ(check.exit_code, 3);
   ExpectFound(check, kBlueFaults);
   blue().Exec("ROLLBACK PREPARED 'pending one'");
+  blue().Exec("ALTER ROLE ALL RESET lock_timeout");
   blue().Exec("DROP TABLE provided; DROP ROLE rdsadmin; DROP ROLE \"a\nb\"");
 }
 

@@ -170,6 +170,7 @@ TEST_F(CheckVerb, ARoleThatMayNothingIsToldWhatItLacksAndWhatItCannotSee) {
     EXPECT_EQ(check.Outcomes("E7"), "SKIPPED");
     EXPECT_THAT(check.Findings("E7"), HasSubstr("not permitted"));
     EXPECT_THAT(check.Findings("C3"), HasSubstr("GRANT SELECT ON SEQUENCE public.t_id_seq"));
+    EXPECT_THAT(check.Findings("E2"), HasSubstr("1 sequences may not be read"));
     EXPECT_THAT(check.Findings("C5"), HasSubstr("TRUNCATE ON public.t TO nobody;"));
     EXPECT_THAT(check.Findings("C12"), HasSubstr("GRANT SELECT, UPDATE ON SEQUENCE public.t_id"));
     EXPECT_THAT(check.Findings("C6"), HasSubstr("GRANT SET ON PARAMETER"));

@@ -10,8 +10,10 @@ using enum CheckSide;
 constexpr const char* kExhaustionSql = R"(
 SELECT format('%s is at %s of %s (%s %%)%s', name, last, last_possible,
               round(100 * last / last_possible, 1), ' in ' || owner),
-       format('ALTER TABLE %s ALTER %I TYPE bigint; -- on green, before the switchover',
-              owner_table, owner_column),
+       CASE WHEN owner IS NULL
+            THEN format('ALTER SEQUENCE %s AS bigint NO MAXVALUE; -- on both sides', name)
+            ELSE format('ALTER TABLE %s ALTER %I TYPE bigint; -- on green, before the switchover',
+                        owner_table, owner_column) END,
        NULL
   FROM (
     SELECT r.name, s.last_value::numeric AS last,
@@ -19,14 +21,19 @@ SELECT format('%s is at %s of %s (%s %%)%s', name, last, last_possible,
                                               WHEN 'int4'::regtype THEN 2147483647 END)::numeric
              AS last_possible,
            a.attrelid::regclass AS owner_table, a.attname AS owner_column,
-           format('%s.%I', a.attrelid::regclass, a.attname) AS owner
+           a.attrelid::regclass || '.' || quote_ident(a.attname) AS owner
       FROM relations AS r
       JOIN pg_sequences AS s ON s.schemaname = r.nspname AND s.sequencename = r.relname
       LEFT JOIN pg_depend AS d ON d.classid = 'pg_class'::regclass AND d.objid = r.oid
        AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')
       LEFT JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
      WHERE s.increment_by > 0 AND NOT s.cycle AND s.last_value > 0) AS q
- WHERE last > 0.8 * last_possible ORDER BY last / last_possible DESC)";
+ WHERE last > 0.8 * last_possible
+UNION ALL
+SELECT format('%s sequences may not be read (C3 prints the GRANTs)', count(*)), NULL, NULL
+  FROM relations AS r
+ WHERE CASE r.relkind WHEN 'S' THEN NOT has_sequence_privilege(r.oid, 'SELECT, USAGE') END
+HAVING count(*) > 0)";
 
 const std::vector<Check> kBlueChecks = {
     {.id = "E1",

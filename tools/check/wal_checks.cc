@@ -30,9 +30,10 @@ SELECT format('database %I allows %s connections', datname, datconnlimit),
 constexpr const char* kTimeoutsSql = R"(
 SELECT format('%s for %s%s', c.setting, coalesce('role ' || quote_ident(r.rolname), 'all roles'),
               coalesce(' in database ' || quote_ident(d.datname), '')),
-       'ALTER ' || CASE WHEN r.rolname IS NULL THEN format('DATABASE %I', d.datname)
-                   ELSE format('ROLE %I%s', r.rolname, ' IN DATABASE ' || quote_ident(d.datname))
-                   END || format(' RESET %I;', split_part(c.setting, '=', 1))
+       'ALTER ' || CASE WHEN s.setrole <> 0 THEN format('ROLE %I%s', r.rolname,
+                                                        ' IN DATABASE ' || quote_ident(d.datname))
+                        WHEN s.setdatabase <> 0 THEN format('DATABASE %I', d.datname)
+                        ELSE 'ROLE ALL' END || format(' RESET %I;', split_part(c.setting, '=', 1))
   FROM pg_db_role_setting AS s CROSS JOIN unnest(s.setconfig) AS c(setting)
   LEFT JOIN pg_database AS d ON d.oid = s.setdatabase LEFT JOIN pg_roles AS r ON r.oid = s.setrole
  WHERE split_part(c.setting, '=', 1) IN ('statement_timeout', 'lock_timeout',
