@@ -256,6 +256,18 @@ TEST_F(CheckVerb, ForeignKeysThatWouldActForRowsThatComeBackAreFound) {
   }
 }
 
+TEST_F(CheckVerb, ASecondSessionThatIsRefusedIsAFinding) {
+  ExecBoth("CREATE ROLE single LOGIN CONNECTION LIMIT 1");
+  const auto check =
+      ReadCheck(*db_.PgtealVia(db_.BlueInfo() + " user=single", db_.GreenInfo() + " user=single",
+                               {"check", "--json", "--only", "A4,B13"}));
+  EXPECT_EQ(check.exit_code, 3) << check.log;
+  EXPECT_EQ(check.Outcomes("A4"), "FAIL");
+  EXPECT_THAT(check.Findings("A4"), HasSubstr("too many connections for role \"single\""));
+  EXPECT_EQ(check.Outcomes("B13"), "FAIL FAIL");
+  ExecBoth("DROP ROLE single");
+}
+
 TEST_F(CheckVerb, AnIdThatNoCheckHasIsRefused) {
   const std::vector<std::vector<std::string>> refused = {{"check", "--only", "XX9"},
                                                          {"check", "--only", "B1,XX9"},

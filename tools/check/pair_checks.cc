@@ -101,11 +101,17 @@ CheckAnswer CheckWalsender(const CheckContext& context) {
 
 CheckAnswer CheckOneEndpoint(const CheckContext& context) {
   if (!context.options.source) return Skipped("no connection string for a session of its own");
-  pg::Connection second(*context.options.source, Session(context));
   const std::string here = ServerText(*context.blue);
-  const std::string there = ServerText(second);
-  if (here == there) return {};
-  return Found(fmt::format("two sessions reached two servers: {} and {}", here, there));
+  try {
+    pg::Connection second(*context.options.source, Session(context));
+    const std::string there = ServerText(second);
+    if (here == there) return {};
+    return Found(fmt::format("two sessions reached two servers: {} and {}", here, there));
+  } catch (const pg::Interrupted&) {
+    throw;
+  } catch (const pg::Error& error) {
+    return Found(error.what());
+  }
 }
 
 CheckAnswer CheckVersions(const CheckContext& context) {
