@@ -235,7 +235,7 @@ const std::vector<Fault> kGreenFaults = {
      {"rule swallow of public.has_trigger is ENABLE REPLICA"}},
     {"D11", "", "CREATE INDEX slow ON has_trigger (a)", "WARN", {"DROP INDEX public.slow;"}},
     {"D12",
-     "",
+     "CREATE TABLE filled (a int PRIMARY KEY)",
      "CREATE TABLE filled (a int PRIMARY KEY); INSERT INTO filled VALUES (1)",
      "FAIL",
      {"public.filled", "TRUNCATE public.filled;"}},
@@ -264,6 +264,28 @@ TEST_F(CheckFaults, WhatIsWrongOnGreenIsFoundBeforeADeploymentExists) {
   EXPECT_EQ(all.exit_code, 3);
   EXPECT_THAT(all.Findings("D12"), HasSubstr("public.has_trigger"));
   EXPECT_EQ(RunCheck(db_, {"--only", "D12", "--copy", "none"}).exit_code, 0);
+}
+
+// As run --copy data has it.
+TEST_F(CheckFaults, TablesThatAreNotCopiedMayHaveRowsAndThoseWithoutRowsMayHavePages) {
+  ExecBoth(
+      "CREATE TABLE emptied (a int PRIMARY KEY); CREATE TABLE parts (a int PRIMARY KEY) PARTITION"
+      " BY LIST (a); CREATE TABLE part_1 PARTITION OF parts FOR VALUES IN (1);"
+      "CREATE TABLE left_out (a int PRIMARY KEY)");
+  green().Exec("INSERT INTO emptied VALUES (1)");
+  green().Exec(
+      "DELETE FROM emptied; CREATE TABLE own (a int PRIMARY KEY); INSERT INTO own VALUES (1);"
+      "INSERT INTO left_out VALUES (1)");
+  const auto ask = [this] {
+    const auto check = RunCheck(db_, {"--only", "D12", "--copy", "data"});
+    return check.Outcomes("D12") + " " + check.Findings("D12");
+  };
+  EXPECT_EQ(ask(), "FAIL public.left_out\nTRUNCATE public.left_out;\n");
+  blue().Exec("CREATE PUBLICATION pgteal FOR TABLE emptied, parts");
+  EXPECT_EQ(ask(), "PASS ");
+  blue().Exec("ALTER PUBLICATION pgteal SET (publish_via_partition_root = true)");
+  green().Exec("INSERT INTO parts VALUES (1)");
+  EXPECT_EQ(ask(), "FAIL public.parts\nTRUNCATE public.parts;\n");
 }
 
 // As is for UPDATE and DELETE on PostgreSQL 18.

@@ -163,6 +163,36 @@ CheckAnswer CheckSameBlue(const CheckContext& context) {
                            known.Text(0, 1), known.Text(0, 0), now.Text(0, 1), now.Text(0, 0)));
 }
 
+// As run --copy data asks it, of the tables that it will copy.
+CheckAnswer CheckEmptyTables(const CheckContext& context) {
+  constexpr const char* kPlannedSql =
+      "SELECT t.name FROM tables AS t WHERE t.relpersistence = 'p' AND CASE"
+      " WHEN EXISTS (SELECT FROM pg_publication WHERE pubname = $1)"
+      " THEN EXISTS (SELECT FROM pg_publication_tables AS p WHERE p.pubname = $1"
+      " AND p.schemaname = t.nspname AND p.tablename = t.relname)"
+      " ELSE t.relkind = 'r' END";
+  constexpr const char* kWithPagesSql =
+      "SELECT t.name, CASE t.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END || t.name FROM tables AS t"
+      " WHERE t.relkind = 'p' OR pg_relation_size(t.oid) > 0 ORDER BY 1";
+  const auto copied =
+      context.blue->Exec(std::string(pipeline::kUserObjects) + kPlannedSql, {context.options.name});
+  std::set<std::string> planned;
+  for (int i = 0; i < copied.rows(); ++i) planned.insert(copied.String(i, 0));
+  const auto tables = context.green->Exec(std::string(pipeline::kUserObjects) + kWithPagesSql);
+  CheckAnswer answer;
+  for (int i = 0; i < tables.rows(); ++i) {
+    const std::string name = tables.String(i, 0);
+    if (!planned.contains(name)) continue;
+    const auto row =
+        context.green->Exec(fmt::format("SELECT EXISTS (SELECT FROM {})", tables.Text(i, 1)));
+    if (!row.Bool(0, 0)) continue;
+    answer.findings.push_back(
+        {.finding = {.object = name, .fix = fmt::format("TRUNCATE {};", name)},
+         .level = Level::kNone});
+  }
+  return answer;
+}
+
 CheckAnswer CheckLocales(const CheckContext& context) {
   // Columns that only some versions have are read through jsonb.
   constexpr const char* kSql =

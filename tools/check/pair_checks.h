@@ -12,6 +12,8 @@ CheckAnswer CheckVersions(const CheckContext& context);
 CheckAnswer CheckTwoDatabases(const CheckContext& context);
 CheckAnswer CheckSameBlue(const CheckContext& context);
 CheckAnswer CheckOneEndpoint(const CheckContext& context);
+// D12, for run --copy data.
+CheckAnswer CheckEmptyTables(const CheckContext& context);
 CheckAnswer CheckLocales(const CheckContext& context);
 CheckAnswer CheckPlugin(const CheckContext& context);
 CheckAnswer CheckReplicaRole(const CheckContext& context);

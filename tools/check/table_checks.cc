@@ -1,4 +1,4 @@
-#include "tools/check/check_table.h"
+#include "tools/check/pair_checks.h"
 
 namespace pgteal::tools {
 namespace {
@@ -195,12 +195,12 @@ SELECT r.name, format('DROP INDEX %s; -- afterwards: %s', r.name, pg_get_indexde
             " 'S') ORDER BY 1",
      .copy = CheckCopy::kAll},
     {.id = "D12",
-     .side = kGreen,
+     .side = kPair,
      .levels = {kFatal},
-     .title = "green's tables are empty",
-     .advice = "Or use --copy none, if green holds blue's rows already.",
-     .sql = "SELECT t.name, format('TRUNCATE %s;', t.name) FROM tables AS t"
-            " WHERE t.relkind = 'r' AND pg_relation_size(t.oid) > 0 ORDER BY 1",
+     .title = "green's tables that are copied are empty",
+     .advice = "Or use --copy none, if green holds blue's rows already, or leave tables out with "
+               "--exclude-table.",
+     .code = CheckEmptyTables,
      .copy = CheckCopy::kData},
 };
 
