@@ -288,6 +288,21 @@ TEST_F(CheckFaults, TablesThatAreNotCopiedMayHaveRowsAndThoseWithoutRowsMayHaveP
   EXPECT_EQ(ask(), "FAIL public.parts\nTRUNCATE public.parts;\n");
 }
 
+TEST_F(CheckFaults, ADefaultCollationOfAnotherVersionIsFound) {
+  green().Exec("CREATE DATABASE sorted TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'de'");
+  const auto ask = [this] {
+    return ReadCheck(*db_.PgtealVia(db_.clusters().green().ConnInfo("sorted"), db_.BlueInfo(),
+                                    {"check", "--json", "--only", "G12", "--side", "blue"}));
+  };
+  EXPECT_EQ(ask().Outcomes("G12"), "PASS PASS");
+  green().Exec("UPDATE pg_database SET datcollversion = '0' WHERE datname = 'sorted'");
+  const auto check = ask();
+  EXPECT_EQ(check.Outcomes("G12"), "PASS WARN");
+  EXPECT_THAT(check.Findings("G12"), HasSubstr("database sorted is recorded as 0 and is "));
+  EXPECT_THAT(check.Findings("G12"), HasSubstr("ALTER DATABASE sorted REFRESH COLLATION VERSION;"));
+  green().Exec("DROP DATABASE sorted");
+}
+
 // As is for UPDATE and DELETE on PostgreSQL 18.
 TEST_F(CheckFaults, WhatAPublicationLeavesOutOfAnIdentityIsFound) {
   green().Exec(

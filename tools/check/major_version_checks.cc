@@ -77,6 +77,19 @@ SELECT format('%s is recorded as %s and is %s', oid::regcollation, collversion,
        format('-- REINDEX what uses it, then: ALTER COLLATION %s REFRESH VERSION;',
               oid::regcollation)
   FROM pg_collation WHERE collversion <> pg_collation_actual_version(oid) ORDER BY 1)"},
+    {.id = "G12",
+     .side = kBlue,
+     .levels = {kWarn},
+     .title = "blue's default collation has the version that its indexes were built with",
+     .sql = R"(
+SELECT format('database %I is recorded as %s and is %s', datname, datcollversion,
+              pg_database_collation_actual_version(oid)),
+       format('-- REINDEX what uses it, then: ALTER DATABASE %I REFRESH COLLATION VERSION;',
+              datname)
+  FROM pg_database
+ WHERE datname = current_database()
+   AND datcollversion <> pg_database_collation_actual_version(oid))",
+     .version_min = 150000},
     {.id = "G13",
      .side = kBlue,
      .levels = {kWarn},
