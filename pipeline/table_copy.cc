@@ -16,11 +16,18 @@ namespace {
 
 constexpr const char* kLockNotAvailable = "55P03";
 
-// What a DELETE of $1's rows would do to the rows of other tables.
-constexpr const char* kCascadesSql =
-    "SELECT quote_ident(conname) || ' of ' || conrelid::regclass FROM pg_constraint"
-    " WHERE contype = 'f' AND confrelid = to_regclass($1) AND confdeltype IN ('c', 'n', 'd')"
-    " AND conparentid = 0 ORDER BY 1";
+// What a DELETE of $1's rows would do to the rows of other tables. A foreign key to a partitioned
+// table has a row of its own for each partition, whose triggers fire; one of a partitioned table
+// has one for each partition, too, and these say the same once more.
+constexpr const char* kCascadesSql = R"(
+WITH emptied AS (
+  SELECT to_regclass($1)::oid AS oid UNION SELECT relid FROM pg_partition_tree(to_regclass($1)))
+SELECT quote_ident(f.conname) || ' of ' || f.conrelid::regclass FROM pg_constraint AS f
+ WHERE f.contype = 'f' AND f.confdeltype IN ('c', 'n', 'd')
+   AND f.confrelid IN (SELECT oid FROM emptied)
+   AND NOT EXISTS (SELECT FROM pg_constraint AS up WHERE up.oid = f.conparentid
+                    AND up.confrelid IN (SELECT oid FROM emptied))
+ ORDER BY 1)";
 
 // With triggers at work a foreign key would delete or change rows of tables that are not copied
 // anew, or were just now.
