@@ -46,10 +46,31 @@ bool MovesIdentityKey(const Change& change, const TargetRelation& target) {
   });
 }
 
+// Blue has not deleted the row, so what would go with it is not blue's either.
+[[noreturn]] void ThrowCascades(const TargetRelation& target) {
+  throw pg::Refused(
+      target.sides.Format("a row of {} cannot be replaced: foreign keys of {} would delete or "
+                          "change rows on green with it, and our role may not silence them",
+                          target.DisplayName(), target.cascades_to),
+      target.sides.Format("Let it set session_replication_role on green (README, Privileges; "
+                          "before version 15 a superuser only), or mend the row by hand, then "
+                          "start again: nothing is lost."));
+}
+
 }  // namespace
 
 void ExactWriter::Apply(const Change& change, const TargetRelation& target,
                         const ChangeOrigin& origin) {
+  try {
+    ApplyOne(change, target, origin);
+  } catch (pg::Refused& refused) {
+    refused.AddContext(Describe({0, change.kind, &target, change.lsn, origin}));
+    throw;
+  }
+}
+
+void ExactWriter::ApplyOne(const Change& change, const TargetRelation& target,
+                           const ChangeOrigin& origin) {
   if (change.kind != ChangeKind::kInsert && target.key.empty() &&
       change.old_kind != OldTuple::kFull) {
     throw pg::Refused(
@@ -103,6 +124,7 @@ uint64_t ExactWriter::Replace(const Change& change, const TargetRelation& target
   const size_t deleted = rows_.Delete(target, OldRow(change));
   const uint64_t rows = pipelined_.Finish()[deleted].affected_rows;
   if (rows != 1) return rows;
+  if (!target.cascades_to.empty()) ThrowCascades(target);
   if (HasUnchanged(change) || target.has_extra_columns) {
     throw pg::Refused(
         target.sides.Format(
@@ -207,9 +229,16 @@ ExactWriter::Found ExactWriter::TryOne(const Change& change, const TargetRelatio
 }
 
 void ExactWriter::Overwrite(const Change& change, const TargetRelation& target, Found found) {
-  const bool is_insert = change.kind == ChangeKind::kInsert;
-  MakeRoom(change, target, is_insert || found == Found::kNoRow ? nullptr : OldRow(change));
-  if (found == Found::kViolation && Write(change, target) == 1) return;
+  if (change.kind == ChangeKind::kInsert || found == Found::kNoRow) return Put(change, target);
+  const ColumnValue* own_row = OldRow(change);
+  if (MovesKey(change, target) && !target.key.empty()) {
+    DeleteOthers(target, target.key, change.new_tuple.values, own_row);
+  }
+  MakeRoom(change, target, own_row);
+  if (Write(change, target) != 1) Put(change, target);
+}
+
+void ExactWriter::Put(const Change& change, const TargetRelation& target) {
   if (HasUnchanged(change)) {
     throw pg::Refused(
         target.sides.Format("green lacks a row of {} that blue updated without sending its TOAST "
@@ -218,23 +247,37 @@ void ExactWriter::Overwrite(const Change& change, const TargetRelation& target, 
         target.sides.Format(
             "Copy the row from blue by hand, or reload the table, then start again."));
   }
-  rows_.Insert(target, change.new_tuple.values);
+  const ColumnValue* row = change.new_tuple.values;
+  const ColumnValue* own_row = target.key.empty() ? nullptr : row;
+  MakeRoom(change, target, own_row);
+  // Updated rather than replaced: other tables may refer to it.
+  if (own_row != nullptr) {
+    const size_t updated = rows_.Update(target, own_row, row, true);  // it may be spelled otherwise
+    if (pipelined_.Finish()[updated].affected_rows == 1) return;
+    DeleteOthers(target, target.key, row, nullptr);
+  }
+  rows_.Insert(target, row);
   pipelined_.Finish();
 }
 
 void ExactWriter::MakeRoom(const Change& change, const TargetRelation& target,
                            const ColumnValue* own_row) {
   const ColumnValue* row = change.new_tuple.values;
-  const bool takes_key = change.kind == ChangeKind::kInsert || MovesKey(change, target);
-  if (takes_key && !target.key.empty()) rows_.DeleteOthers(target, target.key, row, own_row);
   for (const auto& unique : target.unique_keys) {
     // A NULL is in nobody's way, and what was not sent has not changed.
     const auto cannot_meet = [&](uint16_t column) {
       return row[column].is_unchanged() || (row[column].is_null() && !unique.nulls_are_equal);
     };
     if (std::any_of(unique.columns.begin(), unique.columns.end(), cannot_meet)) continue;
-    rows_.DeleteOthers(target, unique.columns, row, own_row);
+    DeleteOthers(target, unique.columns, row, own_row);
   }
+}
+
+void ExactWriter::DeleteOthers(const TargetRelation& target, const ColumnList& columns,
+                               const ColumnValue* row, const ColumnValue* own_row) {
+  const size_t deleted = rows_.DeleteOthers(target, columns, row, own_row);
+  if (target.cascades_to.empty()) return;
+  if (pipelined_.Finish()[deleted].affected_rows != 0) ThrowCascades(target);
 }
 
 }  // namespace pgteal::applier

@@ -43,6 +43,8 @@ class ExactWriter {
   };
   enum class Found : uint8_t { kRow, kNoRow, kSeveral, kViolation };
 
+  void ApplyOne(const decoder::Change& change, const TargetRelation& target,
+                const ChangeOrigin& origin);
   size_t Send(const decoder::Change& change, const TargetRelation& target);
   // Waits for the answer: the number of rows that were changed. Replaces the row where the
   // statement would have to write an ALWAYS identity column.
@@ -52,10 +54,14 @@ class ExactWriter {
                        const ChangeOrigin& origin);
   Found TryOne(const decoder::Change& change, const TargetRelation& target, std::string* reason);
   void Overwrite(const decoder::Change& change, const TargetRelation& target, Found found);
-  // Deletes the rows that a unique index sets against the new one, but not the row that `own_row`
-  // (may be null) finds.
+  // The same for a row that blue has and green has not, though maybe another one with its key.
+  void Put(const decoder::Change& change, const TargetRelation& target);
+  // Deletes the rows that a unique index other than the key's sets against the new one, but not the
+  // row that `own_row` (may be null) finds.
   void MakeRoom(const decoder::Change& change, const TargetRelation& target,
                 const decoder::ColumnValue* own_row);
+  void DeleteOthers(const TargetRelation& target, const ColumnList& columns,
+                    const decoder::ColumnValue* row, const decoder::ColumnValue* own_row);
   [[noreturn]] void ThrowNotOne(const Sent& sent, uint64_t rows) const;
   static std::string Describe(const Sent& sent);
 

@@ -322,6 +322,7 @@ std::shared_ptr<const TargetRelation> TargetCatalog::Read(
   target->oid = {static_cast<uint32_t>(table.Int(0, 0))};
   target->is_partitioned = table.Text(0, 1) == "p";
   target->may_restart_sequences = table.Bool(0, 7);
+  target->cascades_to = table.String(0, 8);
   if (!facts[3].IsNull(0, 0)) target->ready_lsn = facts[3].LsnAt(0, 0);
   MapColumns(facts[1], target.get());
   const auto indexes = ReadUnique(facts[2], *source);

@@ -26,7 +26,13 @@ SELECT c.oid, c.relkind, pg_catalog.row_security_active(c.oid),
                       AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
                       AND d.refobjid = ANY (m.members) AND d.refobjsubid > 0
                       AND d.deptype IN ('a', 'i')
-                      AND NOT pg_catalog.pg_has_role(s.relowner, 'USAGE'))
+                      AND NOT pg_catalog.pg_has_role(s.relowner, 'USAGE')),
+       CASE WHEN NOT $3 THEN
+         (SELECT pg_catalog.string_agg(DISTINCT f.conrelid::pg_catalog.regclass::pg_catalog.text,
+                                       ', ')
+            FROM pg_catalog.pg_constraint AS f
+           WHERE f.contype = 'f' AND f.confrelid = ANY (m.members)
+             AND f.confdeltype IN ('c', 'n', 'd')) END
   FROM pg_catalog.pg_class AS c
   JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
  CROSS JOIN LATERAL (

@@ -72,6 +72,9 @@ struct TargetRelation {
   bool has_extra_columns = false;    // green has columns that blue has not
   bool has_identity_always = false;  // outside the key
   bool may_restart_sequences = true;  // our role owns all that belong to the table
+  // Tables whose foreign keys would act on the DELETE of a row; empty where our sessions silence
+  // them.
+  std::string cascades_to;
   ApplyMode mode = ApplyMode::kFolded;
   std::string mode_reason;  // why it is not kFolded; for the log and `check`
 
