@@ -191,7 +191,7 @@ bool Load::TryOpenSnapshot(bool is_temporary, const std::optional<std::set<Table
 // From here on an interrupted load is known to green, and goes on.
 void Load::Record() {
   membership_ = ReadMembership(lock_->session(), deployment_.name);
-  if (is_reload()) MatchTarget(*green_, &plan_);  // once on record, only a reload takes it off
+  if (is_reload()) RequireReloadable(*green_, &plan_);
   if (!state_.empty()) return claim_.Commit(*green_, [this] { RecordResumed(); });
   const auto slot = pg::FindSlot(*blue_, deployment_.name);
   if (!slot) throw pg::Refused(fmt::format("slot {} vanished", deployment_.name));

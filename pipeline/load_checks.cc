@@ -61,6 +61,19 @@ SELECT CASE WHEN c.relkind = 'f' THEN 'foreign table (its rows live elsewhere)'
                   JOIN pg_namespace AS an ON an.oid = ac.relnamespace)))
  GROUP BY 1 ORDER BY 1)";
 
+// What a DELETE of $1's rows would do to the rows of other tables. A foreign key to a partitioned
+// table has a row of its own for each partition, whose triggers fire; one of a partitioned table
+// has one for each partition, too, and these say the same once more.
+constexpr const char* kCascadesSql = R"(
+WITH emptied AS (
+  SELECT to_regclass($1)::oid AS oid UNION SELECT relid FROM pg_partition_tree(to_regclass($1)))
+SELECT quote_ident(f.conname) || ' of ' || f.conrelid::regclass FROM pg_constraint AS f
+ WHERE f.contype = 'f' AND f.confdeltype IN ('c', 'n', 'd')
+   AND f.confrelid IN (SELECT oid FROM emptied)
+   AND NOT EXISTS (SELECT FROM pg_constraint AS up WHERE up.oid = f.conparentid
+                    AND up.confrelid IN (SELECT oid FROM emptied))
+ ORDER BY 1)";
+
 std::string Join(const std::vector<std::string>& names) {
   std::string text;
   int shown = 0;
@@ -203,6 +216,24 @@ void NarrowPlan(pg::Connection& green, const std::string& deployment,
   }
   MatchTarget(green, &copied);
   *plan = std::move(narrow);
+}
+
+void RequireNoCascade(pg::Connection& green, const PlannedTable& table) {
+  if (!table.has_references || pg::Setting(green, "session_replication_role") == "replica") return;
+  if (green.Exec("SELECT FROM " + table.only() + table.qualified() + " LIMIT 1").is_empty()) return;
+  const auto keys = Column(green.Exec(kCascadesSql, {table.qualified()}));
+  if (keys.empty()) return;
+  throw pg::Refused(
+      fmt::format("{}.{} cannot be emptied to be copied anew: foreign keys would delete or change "
+                  "rows of other tables on green, and our role may not silence them: {}",
+                  table.schema, table.name, Join(keys)),
+      "Let it set session_replication_role on green (README, Privileges; before version 15 a "
+      "superuser only), then run the same command again.");
+}
+
+void RequireReloadable(pg::Connection& green, std::vector<PlannedTable>* plan) {
+  MatchTarget(green, plan);
+  for (const auto& table : *plan) RequireNoCascade(green, table);
 }
 
 void WarnOfNotCopied(pg::Connection& blue, const std::string& publication) {

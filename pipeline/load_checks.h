@@ -37,6 +37,13 @@ std::set<TableKey> FindPublished(pg::Connection& blue, const std::string& public
 void NarrowPlan(pg::Connection& green, const std::string& deployment,
                 const std::set<TableKey>& wanted, std::vector<PlannedTable>* plan);
 
+// Before a table is emptied: with triggers at work a foreign key would delete or change rows of
+// tables that are not copied anew, or were just now.
+void RequireNoCascade(pg::Connection& green, const PlannedTable& table);
+// Before a reload is on record, as one that is refused later leaves its tables incomplete. Fills
+// the plan as MatchTarget does.
+void RequireReloadable(pg::Connection& green, std::vector<PlannedTable>* plan);
+
 // Of what blue has and no logical copy carries: unlogged and foreign tables, tables that are not
 // published, tables of extensions, subscriptions.
 void WarnOfNotCopied(pg::Connection& blue, const std::string& publication);

@@ -9,41 +9,13 @@
 #include "pg/copy.h"
 #include "pg/error.h"
 #include "pg/quote.h"
+#include "pipeline/load_checks.h"
 #include "pipeline/table_state.h"
 
 namespace pgteal::pipeline {
 namespace {
 
 constexpr const char* kLockNotAvailable = "55P03";
-
-// What a DELETE of $1's rows would do to the rows of other tables. A foreign key to a partitioned
-// table has a row of its own for each partition, whose triggers fire; one of a partitioned table
-// has one for each partition, too, and these say the same once more.
-constexpr const char* kCascadesSql = R"(
-WITH emptied AS (
-  SELECT to_regclass($1)::oid AS oid UNION SELECT relid FROM pg_partition_tree(to_regclass($1)))
-SELECT quote_ident(f.conname) || ' of ' || f.conrelid::regclass FROM pg_constraint AS f
- WHERE f.contype = 'f' AND f.confdeltype IN ('c', 'n', 'd')
-   AND f.confrelid IN (SELECT oid FROM emptied)
-   AND NOT EXISTS (SELECT FROM pg_constraint AS up WHERE up.oid = f.conparentid
-                    AND up.confrelid IN (SELECT oid FROM emptied))
- ORDER BY 1)";
-
-// With triggers at work a foreign key would delete or change rows of tables that are not copied
-// anew, or were just now.
-void RequireNoCascade(pg::Connection& green, const PlannedTable& table) {
-  if (pg::Setting(green, "session_replication_role") == "replica") return;
-  const auto keys = green.Exec(kCascadesSql, {table.qualified()});
-  if (keys.is_empty()) return;
-  std::string names;
-  for (int i = 0; i < keys.rows(); ++i) names += (i == 0 ? "" : ", ") + keys.String(i, 0);
-  throw pg::Refused(
-      fmt::format("{}.{} cannot be emptied to be copied anew: foreign keys would delete or change "
-                  "rows of other tables on green, and our role may not silence them: {}",
-                  table.schema, table.name, names),
-      "Let it set session_replication_role on green (README, Privileges; before version 15 a "
-      "superuser only), then run the same command again.");
-}
 
 }  // namespace
 
@@ -122,7 +94,6 @@ void TableCopier::Empty(pg::Connection& green, const PlannedTable& table) {
     green.Exec("TRUNCATE " + name);
     return;
   }
-  if (green.Exec("SELECT FROM " + name + " LIMIT 1").is_empty()) return;
   RequireNoCascade(green, table);
   green.Exec("DELETE FROM " + name);
 }
