@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace pgteal::pipeline {
 namespace {
 
@@ -60,10 +63,16 @@ constexpr const char* kBornSql = R"(EXISTS (
             AND a.cmin IN (first.cmin, f.cmin) AND coalesce(f.xmin = first.xmin, true)))";
 
 // $1: tables. The row of a system column is written once, when the table is made. A vacuum that
-// made a table empty has counted its rows.
+// made a table empty has counted its rows. The size opens the table, and the start of a stream does
+// not wait for whoever rewrites it: while it is locked, or about to be, it counts as not empty.
 constexpr const char* kOriginsSql = R"(
-SELECT c.oid, coalesce(pg_relation_size(c.oid), 0) = 0, c.relfilenode IN (0, c.oid),
-       c.reltuples < 0 AND c.relfilenode = c.oid AND coalesce(pg_relation_size(c.oid), 0) = 0,
+SELECT c.oid,
+       CASE WHEN c.oid IN (SELECT l.relation FROM pg_locks AS l
+                            WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
+                              AND l.database = (SELECT d.oid FROM pg_database AS d
+                                                 WHERE d.datname = current_database()))
+            THEN false ELSE coalesce(pg_relation_size(c.oid), 0) = 0 END,
+       c.relfilenode IN (0, c.oid), c.reltuples < 0 AND c.relfilenode = c.oid,
        EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass
                   AND d.objid = c.oid AND d.objsubid = 0 AND d.refclassid = 'pg_namespace'::regclass
                   AND d.xmin = first.xmin AND d.cmin = first.cmin),
@@ -109,6 +118,21 @@ std::vector<Oid> Lineage(const Membership& membership, const Oid& table) {
   return lineage;
 }
 
+std::set<TableKey> SentTables(const Membership& membership) {
+  std::set<TableKey> sent;
+  const auto is_member = [&](const Oid& table) {
+    return !membership.tables.at(table).ways.empty();
+  };
+  for (const auto& [oid, table] : membership.tables) {
+    const auto lineage = Lineage(membership, oid);
+    const bool is_sent = membership.is_via_root
+                             ? std::none_of(std::next(lineage.begin()), lineage.end(), is_member)
+                             : !table.is_partitioned;
+    if (is_sent && is_member(oid)) sent.insert(table.key);
+  }
+  return sent;
+}
+
 std::map<Oid, Origin> ReadOrigins(pg::Connection& blue, const std::set<Oid>& tables) {
   std::map<Oid, Origin> origins;
   if (tables.empty()) return origins;
@@ -117,7 +141,7 @@ std::map<Oid, Origin> ReadOrigins(pg::Connection& blue, const std::set<Oid>& tab
   const auto rows = blue.Exec(fmt::format(kOriginsSql, kBornSql), {"{" + list + "}"});
   for (int i = 0; i < rows.rows(); ++i) {
     origins[rows.String(i, 0)] = {.is_empty = rows.Bool(i, 1),
-                                  .never_had_rows = rows.Bool(i, 3),
+                                  .never_had_rows = rows.Bool(i, 1) && rows.Bool(i, 3),
                                   .has_first_storage = rows.Bool(i, 2),
                                   .has_first_schema = rows.Bool(i, 4),
                                   .was_made_as_partition = rows.Bool(i, 5)};

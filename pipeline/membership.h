@@ -45,9 +45,12 @@ Membership ReadMembership(pg::Connection& blue, const std::string& publication);
 // The table itself, then what it is a partition of, nearest first.
 std::vector<Oid> Lineage(const Membership& membership, const Oid& table);
 
+// Under whose names rows are sent: of the partitions or of what they are partitions of.
+std::set<TableKey> SentTables(const Membership& membership);
+
 // What the catalogs still tell of how a table came to be.
 struct Origin {
-  bool is_empty = false;
+  bool is_empty = false;        // for certain
   bool never_had_rows = false;  // for certain
   // Never rewritten: it was not unlogged before. TRUNCATE, VACUUM FULL and the like rewrite, too.
   bool has_first_storage = false;

@@ -29,6 +29,25 @@ constexpr milliseconds kSourceLook{1000};
 // Bytes of WAL.
 constexpr uint64_t kBacklogForAllLanes = 1 << 20;
 
+// Whether every column that publication $1 sends has a binary form that means the same on green. A
+// partition has the columns of what it is a partition of. Not by pg_publication_tables: since
+// version 16 that opens each table, and would wait for whoever rewrites one.
+constexpr const char* kIsBinarySql = R"(
+SELECT NOT EXISTS (
+  SELECT FROM pg_publication AS p
+    JOIN pg_class AS c ON p.puballtables
+      OR EXISTS (SELECT FROM pg_publication_rel AS r
+                  WHERE r.prrelid = c.oid AND r.prpubid = p.oid){}
+    JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_type AS t ON t.oid = a.atttypid
+   WHERE p.pubname = $1 AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND c.oid >= 16384
+     -- regclass and its like: blue's oids mean nothing on green
+     AND (t.typtype <> 'b' OR t.oid >= 16384 OR t.typcategory = 'A' OR t.typname ~ '^reg')))";
+// Since version 15.
+constexpr const char* kInSchemaSql = R"(
+      OR EXISTS (SELECT FROM pg_publication_namespace AS s
+                  WHERE s.pnnspid = c.relnamespace AND s.pnpubid = p.oid))";
+
 [[noreturn]] void ThrowBusy(std::string message) {
   pg::ServerErrorFields busy;
   busy.sqlstate = pg::kObjectInUse;
@@ -237,18 +256,8 @@ bool Session::WantsBinary() {
   if (options_.binary == BinaryMode::kOff || !state_.use_binary) return false;
   if (options_.on_conflict != applier::ConflictPolicy::kStop) return false;  // rows are recorded
   if (options_.binary == BinaryMode::kOn) return true;
-  // Not by pg_publication_tables: planning that view takes longer than the rest of the question.
-  return blue_
-      ->Exec(
-          "SELECT NOT EXISTS (SELECT 1 FROM pg_publication AS o"
-          " CROSS JOIN LATERAL pg_get_publication_tables(o.pubname::text) AS p"
-          " JOIN pg_attribute AS a ON a.attrelid = p.relid AND a.attnum > 0"
-          " AND NOT a.attisdropped JOIN pg_type AS t ON t.oid = a.atttypid"
-          " WHERE o.pubname = $1 AND (t.typtype <> 'b' OR t.oid >= 16384 OR t.typcategory = 'A'"
-          // regclass and its like: blue's oids mean nothing on green
-          " OR t.typname ~ '^reg'))",
-          {deployment_.name})
-      .Bool(0, 0);
+  const char* in_schema = blue_->server_version() >= 150000 ? kInSchemaSql : "";
+  return blue_->Exec(fmt::format(kIsBinarySql, in_schema), {deployment_.name}).Bool(0, 0);
 }
 
 void Session::StartThreads() {

@@ -4,6 +4,7 @@
 
 #include "applier/schema.h"
 #include "pg/quote.h"
+#include "pipeline/membership.h"
 
 namespace pgteal::pipeline {
 namespace {
@@ -109,7 +110,7 @@ std::set<TableKey> UnfinishedReloads(pg::Connection& blue, pg::Connection& green
   constexpr const char* kLoaded = " AND d.state NOT IN ('schema', 'copying', 'indexing')";
   auto unfinished = ReadUnfinished(green, name, kLoaded);
   if (unfinished.empty()) return unfinished;
-  const auto published = KeysOf(ReadPlan(blue, name));
+  const auto published = SentTables(ReadMembership(blue, name));
   std::erase_if(unfinished, [&](const TableKey& key) { return !published.contains(key); });
   return unfinished;
 }
@@ -117,7 +118,7 @@ std::set<TableKey> UnfinishedReloads(pg::Connection& blue, pg::Connection& green
 void ForgetVanished(pg::Connection& blue, pg::Connection& green, const std::string& name) {
   const auto unfinished = ReadUnfinished(green, name, "");
   if (unfinished.empty()) return;
-  const auto published = KeysOf(ReadPlan(blue, name));
+  const auto published = SentTables(ReadMembership(blue, name));
   for (const auto& key : unfinished) {
     if (published.contains(key)) continue;
     green.Exec(

@@ -43,6 +43,32 @@ TEST_F(Membership, ATableThatLeftAndCameBackBetweenTwoLooksHasToBeReloaded) {
   EXPECT_TRUE(db_.Equal());
 }
 
+// Somebody rewrites it for hours: neither what it holds nor how large it is may be waited for.
+TEST_F(Membership, ATableThatIsLockedOnBlueKeepsNoStreamFromItsStart) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  blue().Exec("ALTER PUBLICATION pgteal DROP TABLE h");
+  blue().Exec("ALTER PUBLICATION pgteal ADD TABLE ONLY h");
+  Sql holder(db_.BlueInfo());
+  holder.Exec("BEGIN; LOCK TABLE h IN ACCESS EXCLUSIVE MODE");
+  const auto expect_streams = [this](const std::string& row) {
+    ASSERT_NO_FATAL_FAILURE(Start());
+    blue().Exec("INSERT INTO t VALUES (" + row + ")");
+    EXPECT_TRUE(
+        WaitUntil([&] { return green().Scalar("SELECT count(*) FROM t WHERE id = " + row) == "1"; },
+                  seconds(10)));
+    StopCleanly();
+  };
+  ASSERT_NO_FATAL_FAILURE(expect_streams("2"));
+  db_.GreenWriter().Exec(
+      "INSERT INTO pgteal.table_state (deployment, schema_name, table_name, phase)"
+      " VALUES ('pgteal', 'public', 'h', 'copying'), ('pgteal', 'public', 'gone', 'copying')");
+  ASSERT_NO_FATAL_FAILURE(expect_streams("3"));
+  ExpectLogNames({"a reload of public.h was interrupted"});
+  EXPECT_THAT(Log(), testing::Not(HasSubstr("public.gone")));
+  holder.Exec("ROLLBACK");
+  ExpectBehind("h");
+}
+
 // Blue has nothing then, but green has what it had.
 TEST_F(Membership, ATableThatComesBackEmptyHasToBeReloadedWhileGreenHasRows) {
   ASSERT_NO_FATAL_FAILURE(Begin());
