@@ -196,7 +196,8 @@ void CreatePublication(pg::Connection& blue, const Deployment& deployment,
   blue.Exec(fmt::format("{}; COMMENT ON PUBLICATION {} IS {}", sql,
                         pg::QuoteIdentifier(deployment.name),
                         pg::QuoteLiteral(kPublicationComment)));
-  spdlog::info("publication {} created on blue tables={}", deployment.name, tables.size());
+  spdlog::info("publication {} created on {} tables={}", deployment.name, deployment.sides.blue,
+               tables.size());
 }
 
 void RequireFreeSlot(pg::Connection& blue) {
@@ -249,7 +250,7 @@ void RequireNewName(const std::string& name) {
 
 void PreparePublication(pg::Connection& blue, const Deployment& deployment,
                         const BootstrapOptions& options) {
-  RequireLogical(blue, "blue");
+  RequireLogical(blue, deployment.sides.blue);
   CreatePublication(blue, deployment, options);
 }
 
@@ -313,10 +314,10 @@ bool IsOurPublication(pg::Connection& blue, const std::string& name) {
               .is_empty();
 }
 
-void RequireWritable(pg::Connection& green) {
+void RequireWritable(pg::Connection& green, const applier::SideNames& sides) {
   if (!pg::IsInRecovery(green)) return;
-  throw pg::Refused("green is a standby and cannot be written",
-                    "Point --target at its primary, or promote it.");
+  throw pg::Refused(sides.Format("green is a standby and cannot be written"),
+                    "Name its primary instead, or promote it.");
 }
 
 void ClaimStart(pg::Connection& green, const std::string& deployment) {
@@ -366,7 +367,7 @@ void PrepareTarget(pg::Connection& blue, pg::Connection& green, const Deployment
     throw pg::Refused("blue and green are the same database",
                       "Point --source and --target at two databases.");
   }
-  RequireWritable(green);
+  RequireWritable(green, deployment.sides);
   // Before the deployment is on record: a start that is interrupted is made anew.
   ClaimStart(green, deployment.name);
   ForgetTableStates(green, deployment.name);

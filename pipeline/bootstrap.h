@@ -73,7 +73,7 @@ pg::CreatedSlot CreateExportingSlot(pg::ReplicationConnection& stream, const std
 // Throws Refused when a server, named by `side`, cannot send its changes to our role: wal_level,
 // privilege.
 void RequireLogical(pg::Connection& source, const std::string& side);
-void RequireWritable(pg::Connection& green);
+void RequireWritable(pg::Connection& green, const applier::SideNames& sides);
 // Green read-only for others, and schema pgteal with a new deployment whose progress is at `start`.
 // `state`: what comes first, a load (its first phase) or the stream.
 void BeginDeployment(pg::Connection& green, const std::string& name,

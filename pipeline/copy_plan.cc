@@ -155,7 +155,8 @@ std::vector<PlannedTable> ReadPlan(pg::Connection& blue, const std::string& publ
   return plan;
 }
 
-void MatchTarget(pg::Connection& green, std::vector<PlannedTable>* plan) {
+void MatchTarget(pg::Connection& green, const applier::SideNames& sides,
+                 std::vector<PlannedTable>* plan) {
   const auto targets = ReadTarget(green);
   std::string missing;
   for (auto& table : *plan) {
@@ -179,8 +180,9 @@ void MatchTarget(pg::Connection& green, std::vector<PlannedTable>* plan) {
     }
   }
   if (missing.empty()) return;
-  throw pg::Refused("green lacks tables or columns that are to be copied: " + missing,
-                    "Create them on green, or let --copy all create the schema.");
+  throw pg::Refused(
+      sides.Format("green lacks tables or columns that are to be copied: {}", missing),
+      sides.Format("Create them on green, or let --copy all create the schema."));
 }
 
 std::vector<CopyTask> SplitTasks(const std::vector<PlannedTable>& plan,

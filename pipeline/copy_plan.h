@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "applier/side_names.h"
 #include "pg/connection.h"
 
 namespace pgteal::pipeline {
@@ -56,7 +57,8 @@ struct CopyTask {
 std::vector<PlannedTable> ReadPlan(pg::Connection& blue, const std::string& publication);
 
 // Fills what depends on green's tables. Throws Refused naming tables and columns that green lacks.
-void MatchTarget(pg::Connection& green, std::vector<PlannedTable>* plan);
+void MatchTarget(pg::Connection& green, const applier::SideNames& sides,
+                 std::vector<PlannedTable>* plan);
 
 // Largest first. A table that is larger than its fair share of `jobs` is split into page ranges, so
 // that one big table keeps every job busy. `wanted`: indexes into the plan.

@@ -98,7 +98,8 @@ void Load::Connect() {
 
 // What green has on record is read once nobody else can change it.
 void Load::Claim() {
-  RequirePair(*blue_, *green_);
+  RequirePair(*blue_, *green_, deployment_.sides);
+  if (!is_reload()) RequireEncoding(*blue_, *green_);
   claim_.Lock(*green_, !is_reload(), supervisor_.interrupt());
   PrepareLoadSession(*green_);
   state_ = DeploymentState(*green_, deployment_.name);
@@ -118,11 +119,11 @@ void Load::Check() {
   if (options_.mode == CopyMode::kAll && !is_reload()) CheckSchema();
   RequireIdleSlot(*blue_, deployment_, is_resumed_);
   PreparePublication(*blue_, deployment_, options_.bootstrap);
-  if (is_reload()) reload_ = FindPublished(*blue_, deployment_.name, options_.reload);
+  if (is_reload()) reload_ = FindPublished(*blue_, deployment_, options_.reload);
   if (is_resumed_) claim_.TakeOver(*green_);
   if (!is_resumed_ && options_.mode == CopyMode::kData) {
     plan_ = ReadPlan(*blue_, deployment_.name);
-    MatchTarget(*green_, &plan_);
+    MatchTarget(*green_, deployment_.sides, &plan_);
     RequireEmptyTables(*green_, plan_);
   }
 }
@@ -169,7 +170,7 @@ void Load::OpenSnapshot() {
     // snapshot holds.
     is_temporary = true;
   }
-  throw pg::Error("tables on blue are created, rewritten or dropped all the time",
+  throw pg::Error("published tables are created, rewritten or dropped all the time",
                   "Try again when fewer tables come and go.");
 }
 
@@ -184,14 +185,14 @@ bool Load::TryOpenSnapshot(bool is_temporary, const std::optional<std::set<Table
   point_ = SnapshotPoint{.snapshot = created.snapshot, .lsn = created.consistent_point};
   lock_->Import(point_->snapshot);
   plan_ = ReadPlan(lock_->session(), deployment_.name);
-  if (wanted) NarrowPlan(*green_, deployment_.name, *wanted, &plan_);
+  if (wanted) NarrowPlan(*green_, deployment_, *wanted, &plan_);
   return lock_->Covers(plan_);
 }
 
 // From here on an interrupted load is known to green, and goes on.
 void Load::Record() {
   membership_ = ReadMembership(lock_->session(), deployment_.name);
-  if (is_reload()) RequireReloadable(*green_, &plan_);
+  if (is_reload()) RequireReloadable(*green_, deployment_.sides, &plan_);
   if (!state_.empty()) return claim_.Commit(*green_, [this] { RecordResumed(); });
   const auto slot = pg::FindSlot(*blue_, deployment_.name);
   if (!slot) throw pg::Refused(fmt::format("slot {} vanished", deployment_.name));
@@ -255,7 +256,7 @@ void Load::CreateSchema() {
 
 // Workers that find no table to copy any more build the indexes of those that are copied.
 void Load::CopyTables() {
-  MatchTarget(*green_, &plan_);
+  MatchTarget(*green_, deployment_.sides, &plan_);
   std::vector<size_t> all(plan_.size());
   std::iota(all.begin(), all.end(), 0);
   const auto tasks = SplitTasks(plan_, all, options_.jobs);
@@ -280,7 +281,7 @@ void Load::EmptyTables(const std::vector<CopyTask>& tasks) {
   for (const auto& task : tasks) {
     if (!task.pages || task.pages->begin != 0) continue;
     claim_.Commit(*green_, [&] {
-      TableCopier::Empty(*green_, plan_[task.table]);
+      TableCopier::Empty(*green_, deployment_.sides, plan_[task.table]);
       SetEmptied(*green_, deployment_.name, plan_[task.table]);
     });
   }
@@ -340,7 +341,7 @@ void Load::EndCopy() {
   for (const auto& table : plan_) PGTEAL_CHECK(IsCopied(states, table), "a table was not copied");
   lock_->Release();
   slot_.reset();
-  ForgetVanished(*blue_, *green_, deployment_.name);
+  ForgetVanished(*blue_, *green_, deployment_);
   if (!is_reload()) SetState("indexing");
   if (!builds_) return;
   progress_.Enter(LoadPhase::kIndexes);

@@ -103,12 +103,15 @@ std::vector<std::string> Missing(pg::Connection& blue, pg::Connection& green,
 
 }  // namespace
 
-void RequirePair(pg::Connection& blue, pg::Connection& green) {
+void RequirePair(pg::Connection& blue, pg::Connection& green, const applier::SideNames& sides) {
   if (pg::CompareServers(blue, green) == pg::SameServer::kSameDatabase) {
     throw pg::Refused("blue and green are the same database",
                       "Point --source and --target at two databases.");
   }
-  RequireWritable(green);
+  RequireWritable(green, sides);
+}
+
+void RequireEncoding(pg::Connection& blue, pg::Connection& green) {
   const std::string from = pg::Setting(blue, "server_encoding");
   const std::string to = pg::Setting(green, "server_encoding");
   if (from != to && (to != "UTF8" || from == "SQL_ASCII")) {
@@ -166,7 +169,7 @@ void RequireEmptyTables(pg::Connection& green, const std::vector<PlannedTable>& 
 void RequireIdleSlot(pg::Connection& blue, const Deployment& deployment, bool is_resumed) {
   const auto slot = pg::FindSlot(blue, deployment.name);
   if (is_resumed && !slot) {
-    throw pg::Refused(fmt::format("slot {} does not exist on blue", deployment.name),
+    throw pg::Refused(deployment.sides.Format("slot {} does not exist on blue", deployment.name),
                       "Somebody dropped it. Run `pgteal cleanup` and begin anew.");
   }
   if (!slot) return;
@@ -177,9 +180,9 @@ void RequireIdleSlot(pg::Connection& blue, const Deployment& deployment, bool is
   }
 }
 
-std::set<TableKey> FindPublished(pg::Connection& blue, const std::string& publication,
+std::set<TableKey> FindPublished(pg::Connection& blue, const Deployment& deployment,
                                  const std::set<TableKey>& tables) {
-  const auto published = KeysOf(ReadPlan(blue, publication));
+  const auto published = KeysOf(ReadPlan(blue, deployment.name));
   std::set<TableKey> found;
   for (const auto& table : tables) {
     bool is_published = published.contains(table);
@@ -193,16 +196,16 @@ std::set<TableKey> FindPublished(pg::Connection& blue, const std::string& public
     }
     if (is_published) continue;
     throw pg::ConfigError(
-        fmt::format("--reload-table {}.{}: publication {} on blue holds no such table", table.first,
-                    table.second, publication),
+        deployment.sides.Format("--reload-table {}.{}: publication {} on blue holds no such table",
+                                table.first, table.second, deployment.name),
         "Write it as schema.table, as the catalog does; a partition goes with its table.");
   }
   return found;
 }
 
-void NarrowPlan(pg::Connection& green, const std::string& deployment,
+void NarrowPlan(pg::Connection& green, const Deployment& deployment,
                 const std::set<TableKey>& wanted, std::vector<PlannedTable>* plan) {
-  const auto states = ReadTableStates(green, deployment);
+  const auto states = ReadTableStates(green, deployment.name);
   std::vector<PlannedTable> copied;
   std::vector<PlannedTable> narrow;
   for (auto& table : *plan) {
@@ -214,26 +217,29 @@ void NarrowPlan(pg::Connection& green, const std::string& deployment,
       copied.push_back(std::move(table));
     }
   }
-  MatchTarget(green, &copied);
+  MatchTarget(green, deployment.sides, &copied);
   *plan = std::move(narrow);
 }
 
-void RequireNoCascade(pg::Connection& green, const PlannedTable& table) {
+void RequireNoCascade(pg::Connection& green, const applier::SideNames& sides,
+                      const PlannedTable& table) {
   if (!table.has_references || pg::Setting(green, "session_replication_role") == "replica") return;
   if (green.Exec("SELECT FROM " + table.only() + table.qualified() + " LIMIT 1").is_empty()) return;
   const auto keys = Column(green.Exec(kCascadesSql, {table.qualified()}));
   if (keys.empty()) return;
   throw pg::Refused(
-      fmt::format("{}.{} cannot be emptied to be copied anew: foreign keys would delete or change "
-                  "rows of other tables on green, and our role may not silence them: {}",
-                  table.schema, table.name, Join(keys)),
-      "Let it set session_replication_role on green (README, Privileges; before version 15 a "
-      "superuser only), then run the same command again.");
+      sides.Format("{}.{} cannot be emptied to be copied anew: foreign keys would delete or change "
+                   "rows of other tables on green, and our role may not silence them: {}",
+                   table.schema, table.name, Join(keys)),
+      sides.Format(
+          "Let it set session_replication_role on green (README, Privileges; before version 15 a "
+          "superuser only), then run the same command again."));
 }
 
-void RequireReloadable(pg::Connection& green, std::vector<PlannedTable>* plan) {
-  MatchTarget(green, plan);
-  for (const auto& table : *plan) RequireNoCascade(green, table);
+void RequireReloadable(pg::Connection& green, const applier::SideNames& sides,
+                       std::vector<PlannedTable>* plan) {
+  MatchTarget(green, sides, plan);
+  for (const auto& table : *plan) RequireNoCascade(green, sides, table);
 }
 
 void WarnOfNotCopied(pg::Connection& blue, const std::string& publication) {

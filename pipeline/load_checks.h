@@ -15,8 +15,11 @@ namespace pgteal::pipeline {
 
 // What must hold before a load touches anything. All throw Refused.
 
-// Two databases, green writable and able to hold blue's text.
-void RequirePair(pg::Connection& blue, pg::Connection& green);
+// Two databases, green writable.
+void RequirePair(pg::Connection& blue, pg::Connection& green, const applier::SideNames& sides);
+// For a first load: green can hold every text of blue's. On the way back it is known not to, where
+// blue's encoding is the smaller one.
+void RequireEncoding(pg::Connection& blue, pg::Connection& green);
 // For --copy all: nothing of a user on green; blue's roles and extensions are to be had there.
 void RequireEmptyTarget(pg::Connection& green);
 void RequireRolesAndExtensions(pg::Connection& blue, pg::Connection& green,
@@ -29,20 +32,22 @@ void RequireIdleSlot(pg::Connection& blue, const Deployment& deployment, bool is
 
 // For --reload-table: the tables as the plan has them, which names partitions where the publication
 // sends those. Throws ConfigError for a table that is not in the deployment's publication.
-std::set<TableKey> FindPublished(pg::Connection& blue, const std::string& publication,
+std::set<TableKey> FindPublished(pg::Connection& blue, const Deployment& deployment,
                                  const std::set<TableKey>& tables);
 
 // Leaves only `wanted` tables in a plan. Green must have the columns of those that an interrupted
 // load has copied: one that blue got since would go unnoticed until a row changes.
-void NarrowPlan(pg::Connection& green, const std::string& deployment,
+void NarrowPlan(pg::Connection& green, const Deployment& deployment,
                 const std::set<TableKey>& wanted, std::vector<PlannedTable>* plan);
 
 // Before a table is emptied: with triggers at work a foreign key would delete or change rows of
 // tables that are not copied anew, or were just now.
-void RequireNoCascade(pg::Connection& green, const PlannedTable& table);
+void RequireNoCascade(pg::Connection& green, const applier::SideNames& sides,
+                      const PlannedTable& table);
 // Before a reload is on record, as one that is refused later leaves its tables incomplete. Fills
 // the plan as MatchTarget does.
-void RequireReloadable(pg::Connection& green, std::vector<PlannedTable>* plan);
+void RequireReloadable(pg::Connection& green, const applier::SideNames& sides,
+                       std::vector<PlannedTable>* plan);
 
 // Of what blue has and no logical copy carries: unlogged and foreign tables, tables that are not
 // published, tables of extensions, subscriptions.

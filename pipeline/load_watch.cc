@@ -63,9 +63,9 @@ void LoadWatch::Look(LoadProgress& progress) {
 void LoadWatch::RequireSlot(LoadPhase phase) {
   const auto slot = pg::FindSlot(*blue_, deployment_.name);
   if (!slot && phase > LoadPhase::kSlot) {
-    throw pg::Refused(fmt::format("slot {} has been dropped on blue", deployment_.name),
-                      "What was committed since is in no stream. Run `pgteal cleanup` and begin "
-                      "anew.");
+    throw pg::Refused(
+        deployment_.sides.Format("slot {} has been dropped on blue", deployment_.name),
+        "What was committed since is in no stream. Run `pgteal cleanup` and begin anew.");
   }
   if (slot) RequireKeptSlot(*slot, deployment_.sides);
 }
@@ -85,11 +85,12 @@ void LoadWatch::WarnOfWaitingDdl() {
   for (int i = 0; i < rows.rows(); ++i) {
     if (!warned_.insert(rows.String(i, 0) + " " + rows.String(i, 2)).second) continue;
     spdlog::warn(
-        "on blue pid {} ({}) waits to change or empty table {} until it is copied, and whoever "
-        "wants the table waits behind it: cancel it with SELECT pg_cancel_backend({}), or stop "
-        "this "
-        "load",
-        rows.Text(i, 0), rows.Text(i, 1), rows.Text(i, 2), rows.Text(i, 0));
+        "{}",
+        deployment_.sides.Format(
+            "on blue pid {} ({}) waits to change or empty table {} until it is copied, and whoever "
+            "wants the table waits behind it: cancel it with SELECT pg_cancel_backend({}), or stop "
+            "this load",
+            rows.Text(i, 0), rows.Text(i, 1), rows.Text(i, 2), rows.Text(i, 0)));
   }
 }
 
@@ -110,11 +111,12 @@ void LoadWatch::WarnOfRetention() {
   const double left = has_rate ? std::max(0.0, static_cast<double>(safe) / rate) : 1e9;
   if ((!is_near && left > kWarnSeconds) || now < next_retention_warning_) return;
   next_retention_warning_ = now + kRetentionWarningInterval;
-  spdlog::warn(
-      "blue keeps {} MB of WAL for slot {} (wal_status {}) and gives up after {} MB more{}: raise "
-      "max_slot_wal_keep_size on blue",
-      row.Int(0, 2) >> 20, deployment_.name, row.Text(0, 0), std::max<int64_t>(safe, 0) >> 20,
-      has_rate ? ", at this rate in " + Hours(left) : "");
+  spdlog::warn("{}", deployment_.sides.Format("blue keeps {} MB of WAL for slot {} (wal_status {}) "
+                                              "and gives up after {} MB more{}: raise "
+                                              "max_slot_wal_keep_size on blue",
+                                              row.Int(0, 2) >> 20, deployment_.name, row.Text(0, 0),
+                                              std::max<int64_t>(safe, 0) >> 20,
+                                              has_rate ? ", at this rate in " + Hours(left) : ""));
 }
 
 void LoadWatch::PublishFigures(const LoadProgress& progress) {

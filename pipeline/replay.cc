@@ -94,7 +94,7 @@ Replay::End Replay::Run(const std::atomic<bool>& stop, const Watch& watch) {
 // The progress row of a first replay, or the check that a later one goes on with the same blue.
 void Replay::PrepareTarget() {
   auto& green = apply_->green();
-  RequireWritable(green);
+  RequireWritable(green, deployment_.sides);
   RequireOtherThanCaptured(green, reader_.header());
   const auto progress =
       applier::HasSchema(green) ? applier::ReadProgress(green, deployment_.name) : std::nullopt;

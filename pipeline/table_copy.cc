@@ -69,7 +69,8 @@ void PrepareLoadSession(pg::Connection& green) {
 
 TableCopier::TableCopier(const Deployment& deployment, const pg::SessionOptions& session,
                          const LoadClaim& claim, SnapshotPoint point)
-    : claim_(claim),
+    : sides_(deployment.sides),
+      claim_(claim),
       point_(std::move(point)),
       own_(std::make_unique<pg::Connection>(deployment.source, session)),
       blue_(*own_),
@@ -81,20 +82,22 @@ TableCopier::TableCopier(const Deployment& deployment, const pg::SessionOptions&
 TableCopier::TableCopier(pg::Connection& blue, const Deployment& deployment,
                          const pg::SessionOptions& session, const LoadClaim& claim,
                          SnapshotPoint point)
-    : claim_(claim),
+    : sides_(deployment.sides),
+      claim_(claim),
       point_(std::move(point)),
       blue_(blue),
       green_(deployment.target, session) {
   PrepareLoadSession(green_);
 }
 
-void TableCopier::Empty(pg::Connection& green, const PlannedTable& table) {
+void TableCopier::Empty(pg::Connection& green, const applier::SideNames& sides,
+                        const PlannedTable& table) {
   const std::string name = table.only() + table.qualified();
   if (!table.has_references) {
     green.Exec("TRUNCATE " + name);
     return;
   }
-  RequireNoCascade(green, table);
+  RequireNoCascade(green, sides, table);
   green.Exec("DELETE FROM " + name);
 }
 
@@ -121,10 +124,10 @@ void TableCopier::RequireNotRewritten(const PlannedTable& table) {
   if (table.filenode == 0) return;
   const auto now = blue_.Exec("SELECT pg_relation_filenode($1::oid)", {std::to_string(table.oid)});
   if (!now.IsNull(0, 0) && now.Int(0, 0) == table.filenode) return;
-  throw pg::ConnectionLost(
-      "a table was rewritten, emptied or dropped on blue although we held its lock: the session "
-      "with our locks has been ended",
-      "Run the same command again: the table is copied from a new snapshot.");
+  throw pg::ConnectionLost(sides_.Format("a table was rewritten, emptied or dropped on blue "
+                                         "although we held its lock: the session with our locks "
+                                         "has been ended"),
+                           "Run the same command again: the table is copied from a new snapshot.");
 }
 
 void TableCopier::Run(CopyQueue& queue) {
@@ -176,7 +179,7 @@ void TableCopier::CopyWhole(const CopyQueue::Entry& entry) {
   const auto& table = *entry.table;
   SetCopying(green_, claim_.deployment(), table);
   claim_.Commit(green_, [&] {
-    Empty(green_, table);
+    Empty(green_, sides_, table);
     Pump(entry, table.may_freeze);
     SetCopied(green_, claim_.deployment(), table, point_.lsn, entry.progress->rows.load(),
               entry.progress->bytes.load());
@@ -198,7 +201,7 @@ void TableCopier::Pump(const CopyQueue::Entry& entry, bool freeze) {
   const uint64_t taken = in.Finish();
   if (taken != out.rows()) {
     throw pg::ProtocolError(
-        fmt::format("green took {} rows of the {} that blue sent", taken, out.rows()));
+        sides_.Format("green took {} rows of the {} that blue sent", taken, out.rows()));
   }
   entry.progress->rows += taken;
 }

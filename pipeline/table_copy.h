@@ -77,7 +77,8 @@ class TableCopier {
               const pg::SessionOptions& session, const LoadClaim& claim, SnapshotPoint point);
 
   // Empties a table that an interrupted copy may have left rows in.
-  static void Empty(pg::Connection& green, const PlannedTable& table);
+  static void Empty(pg::Connection& green, const applier::SideNames& sides,
+                    const PlannedTable& table);
 
   // Copies until the queue is empty.
   void Run(CopyQueue& queue);
@@ -93,6 +94,7 @@ class TableCopier {
   void CopyPart(const CopyQueue::Entry& entry);
   void Pump(const CopyQueue::Entry& entry, bool freeze);
 
+  const applier::SideNames sides_;
   const LoadClaim& claim_;
   const SnapshotPoint point_;
   std::unique_ptr<pg::Connection> own_;

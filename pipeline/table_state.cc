@@ -5,6 +5,7 @@
 #include "applier/schema.h"
 #include "pg/quote.h"
 #include "pipeline/membership.h"
+#include "pipeline/options.h"
 
 namespace pgteal::pipeline {
 namespace {
@@ -115,7 +116,8 @@ std::set<TableKey> UnfinishedReloads(pg::Connection& blue, pg::Connection& green
   return unfinished;
 }
 
-void ForgetVanished(pg::Connection& blue, pg::Connection& green, const std::string& name) {
+void ForgetVanished(pg::Connection& blue, pg::Connection& green, const Deployment& deployment) {
+  const auto& name = deployment.name;
   const auto unfinished = ReadUnfinished(green, name, "");
   if (unfinished.empty()) return;
   const auto published = SentTables(ReadMembership(blue, name));
@@ -125,8 +127,9 @@ void ForgetVanished(pg::Connection& blue, pg::Connection& green, const std::stri
         "DELETE FROM pgteal.table_state"
         " WHERE deployment = $1 AND schema_name = $2 AND table_name = $3",
         {name, key.first, key.second});
-    spdlog::warn("table {}.{} is gone from blue's publication: green's is left as it is", key.first,
-                 key.second);
+    spdlog::warn("{}", deployment.sides.Format(
+                           "table {}.{} is gone from blue's publication: green's is left as it is",
+                           key.first, key.second));
   }
 }
 

@@ -14,6 +14,8 @@
 
 namespace pgteal::pipeline {
 
+struct Deployment;
+
 // pgteal.table_state on green: how far each table of a load is. It survives us: the same command
 // goes on from it. Phases: pending, copying, copied, ready. A table that is copied holds blue's
 // rows as of its ready_lsn, and the stream leaves out what was committed up to there.
@@ -58,7 +60,7 @@ std::set<TableKey> UnfinishedReloads(pg::Connection& blue, pg::Connection& green
                                      const std::string& name);
 // Takes those that were not copied and are published no more off the record, with a warning: tables
 // that were dropped on blue before an interrupted load came to them.
-void ForgetVanished(pg::Connection& blue, pg::Connection& green, const std::string& name);
+void ForgetVanished(pg::Connection& blue, pg::Connection& green, const Deployment& deployment);
 void SetAllReady(pg::Connection& green, const std::string& name);
 
 // pgteal.deployment.state: schema, copying, indexing, streaming.

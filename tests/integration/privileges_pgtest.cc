@@ -210,6 +210,19 @@ TEST_F(ModestKeys, ARowThatOthersReferToIsNotReplacedForItsIdentity) {
   EXPECT_TRUE(db_.Equal());
 }
 
+TEST_F(ModestKeys, OnTheWayBackAReloadIsBluesToAllow) {
+  ASSERT_NO_FATAL_FAILURE(Begin("(id int PRIMARY KEY)"));
+  run_ = AsMover({"run", "--copy", "none"});
+  ASSERT_TRUE(run_->WaitForLog("streaming slot=")) << run_->Log();
+  ASSERT_EQ(TurnAsMover({"switchover"}), 0) << Log() << run_->Log();
+  run_->Terminate();
+  ASSERT_EQ(run_->WaitExit(), 130);
+  db_.blue().Exec("REVOKE SET ON PARAMETER session_replication_role FROM mover");
+  EXPECT_EQ(Reload(), 3) << Log();
+  EXPECT_THAT(Log(), HasSubstr("rows of other tables on blue"));
+  EXPECT_THAT(Log(), HasSubstr("set session_replication_role on blue"));
+}
+
 TEST_F(ModestRole, WithoutAWayBackGreenNeedNotBeAbleToSend) {
   db_.green().Exec("ALTER ROLE mover NOREPLICATION");
   EXPECT_EQ(TurnAsMover({"switchover", "--dry-run"}), 3) << Log();

@@ -48,6 +48,15 @@ class WayBack : public TurnTest {
         deployment + "', 'public', 'later', 'ready', 'FFFF/0')");
     ASSERT_NO_FATAL_FAILURE(ExpectNothingLostOnTheWayBack("later"));
   }
+  // Green holds every text of blue's then, and blue not every one of green's.
+  void MakeBlueLatin() {
+    db_.green().Exec("DROP TABLE ledger");
+    auto& admin = db_.clusters().blue().admin();
+    admin.Exec("DROP DATABASE " + db_.name() + " WITH (FORCE)");
+    admin.Exec("CREATE DATABASE " + db_.name() +
+               " ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+    Ledger::CreateTable(db_, kRole);
+  }
   std::string Publication(Sql& side) {
     return side.Scalar(
         "SELECT concat_ws(' ', puballtables, pubinsert, pubupdate, pubdelete, pubtruncate,"
@@ -85,6 +94,7 @@ TEST_F(WayBack, ARunThatBeganAtAnLsnSurvivesThereAndBack) {
 }
 
 TEST_F(WayBack, ATableThatGreenPublishesLaterIsReloadedToBlueOnce) {
+  ASSERT_NO_FATAL_FAILURE(MakeBlueLatin());
   ASSERT_NO_FATAL_FAILURE(StartRun());
   ASSERT_EQ(Turn(), 0) << Log();
   run_->Terminate();
@@ -99,7 +109,7 @@ TEST_F(WayBack, ATableThatGreenPublishesLaterIsReloadedToBlueOnce) {
   ASSERT_TRUE(run_->WaitForLog("streaming slot=")) << run_->Log();
   EXPECT_EQ(Count(db_.blue(), "later"), "1");
   db_.green().Exec("INSERT INTO later VALUES (2)");
-  ASSERT_EQ(Turn(), 0) << Log();
+  ASSERT_EQ(Turn({"--skip-check", "A6"}), 0) << Log();
   EXPECT_EQ(Count(db_.blue(), "later"), "2");
   db_.blue().Exec("INSERT INTO later VALUES (3)");
   EXPECT_TRUE(db_.WaitCaughtUp()) << run_->Log();
