@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+#include <vector>
+
 #include "applier/schema.h"
 #include "pg/catalog.h"
 #include "pg/error.h"
@@ -15,22 +18,33 @@
 namespace pgteal::pipeline {
 namespace {
 
-void MakePublication(pg::Connection& from, pg::Connection& to, const std::string& name) {
-  const auto plan = PlanBackPublication(from, to, name);
+std::vector<std::string> PlanPublication(pg::Connection& from, pg::Connection& to,
+                                         const std::string& name) {
+  auto plan = PlanBackPublication(from, to, name);
   if (!plan.obstacles.empty()) {
     throw pg::Refused(plan.obstacles.front().what, plan.obstacles.front().fix);
   }
-  if (plan.statements.empty()) return;
+  return std::move(plan.statements);
+}
+
+// What it lacks would be lost by a rollback.
+pg::Refused NotAlike(const std::string& name, const std::vector<std::string>& rest,
+                     const std::string& fix) {
+  return pg::Refused(fmt::format("publication {} on the side that is to be opened is not like the "
+                                 "other side's: {} is still to be done",
+                                 name, fmt::join(rest, "; ")),
+                     fix);
+}
+
+void MakePublication(pg::Connection& from, pg::Connection& to, const std::string& name) {
+  const auto statements = PlanPublication(from, to, name);
+  if (statements.empty()) return;
   to.Exec("BEGIN");
-  for (const auto& sql : plan.statements) to.Exec(sql);
-  // What it lacks now would be lost by a rollback.
+  for (const auto& sql : statements) to.Exec(sql);
   const auto rest = PlanBackPublication(from, to, name).statements;
   if (!rest.empty()) {
     to.Exec("ROLLBACK");
-    throw pg::Refused(fmt::format("publication {} on the side that is to be opened did not become "
-                                  "like the other side's: {} is still to be done",
-                                  name, fmt::join(rest, "; ")),
-                      "Make it so by hand, or use --no-way-back.");
+    throw NotAlike(name, rest, "Make it so by hand, or use --no-way-back.");
   }
   to.Exec("COMMIT");
 }
@@ -40,9 +54,7 @@ void MakePublication(pg::Connection& from, pg::Connection& to, const std::string
 void PrepareWayBack(pg::Connection& from, pg::Connection& to, const Deployment& oriented,
                     const pg::SessionOptions& session) {
   RequireLogical(to, "the side that is to be opened");
-  MakePublication(from, to, oriented.name);
-  // What is added to it later is not known to be complete.
-  RecordAllComplete(from, oriented.name, ReadMembership(to, oriented.name));
+  PublishWayBack(from, to, oriented.name);
   // One of ours is the rest of an earlier attempt, older than need be.
   if (ReadTurn(to, oriented.name).has_way_back) {
     DropSendingSlot(to, oriented.name);
@@ -54,6 +66,19 @@ void PrepareWayBack(pg::Connection& from, pg::Connection& to, const Deployment& 
   to.Exec("UPDATE pgteal.turn SET way_back = attempt WHERE deployment = $1", {oriented.name});
   pg::ReplicationConnection stream(oriented.target, session);
   CreateSlot(to, stream, oriented.name, false);
+}
+
+void PublishWayBack(pg::Connection& from, pg::Connection& to, const std::string& deployment) {
+  MakePublication(from, to, deployment);
+  // What is added to it later is not known to be complete.
+  RecordAllComplete(from, deployment, ReadMembership(to, deployment));
+}
+
+void RequirePublished(pg::Connection& from, pg::Connection& to, const std::string& deployment) {
+  const auto rest = PlanPublication(from, to, deployment);
+  if (rest.empty()) return;
+  throw NotAlike(deployment, rest,
+                 "The other side's was changed in the last moment: start again, which does it.");
 }
 
 void ArmWayBack(pg::Connection& from, const std::string& deployment, const pg::SystemIdentity& to,

@@ -21,6 +21,11 @@ namespace pgteal::pipeline {
 // identities).
 void PrepareWayBack(pg::Connection& from, pg::Connection& to, const Deployment& oriented,
                     const pg::SessionOptions& session);
+// The publication once more, and what is on record of its tables, when that of `from` may have
+// changed since. The slot need not be made anew: what is written after the turn is still to come.
+void PublishWayBack(pg::Connection& from, pg::Connection& to, const std::string& deployment);
+// Changes nothing, behind the fence: throws Refused when that is to be done once more.
+void RequirePublished(pg::Connection& from, pg::Connection& to, const std::string& deployment);
 // Inside a transaction on the closing side, when both are equal: from here on it is the target of a
 // stream that begins at `start`, a position of `to`.
 void ArmWayBack(pg::Connection& from, const std::string& deployment, const pg::SystemIdentity& to,

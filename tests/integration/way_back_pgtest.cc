@@ -23,6 +23,14 @@ class WayBack : public TurnTest {
     Sql(db_.GreenWriter()).Exec("CREATE TABLE " + name + " (id int PRIMARY KEY)");
     db_.blue().Exec("ALTER PUBLICATION pgteal ADD TABLE ONLY " + name);
   }
+  // A hook that runs these on blue and green after a step.
+  static std::string Hook(const std::string& phase, const std::string& on_blue,
+                          const std::string& on_green) {
+    const std::string psql = ClientProgram("psql").string() + " -Xqd ";
+    return "test \"$PGTEAL_PHASE\" != '" + phase + "' || { " + psql + "\"$PGTEAL_SOURCE\" -c '" +
+           on_blue + "' && PGOPTIONS='-c default_transaction_read_only=off' " + psql +
+           "\"$PGTEAL_TARGET\" -c '" + on_green + "'; }";
+  }
   std::string Count(Sql& side, const std::string& table) {
     return side.Scalar("SELECT count(*) FROM " + table);
   }
@@ -79,6 +87,28 @@ TEST_F(WayBack, TheNextTurnDoesNotTakeThePublicationOfTheLastAsItWas) {
   AddTable("later");
   ASSERT_NO_FATAL_FAILURE(ExpectNothingLostOnTheWayBack("later"));
   EXPECT_EQ(Publication(db_.green()), Publication(db_.blue()));
+}
+
+// Its publication was made at the beginning of that step.
+TEST_F(WayBack, ATableThatIsPublishedWhileASwitchoverIsPreparedIsInTheWayBack) {
+  ASSERT_NO_FATAL_FAILURE(StartRun());
+  const std::string table = "CREATE TABLE later (id int PRIMARY KEY)";
+  const std::string publish = "; ALTER PUBLICATION pgteal ADD TABLE later";
+  ASSERT_EQ(Turn({"--hook", Hook("prepare", table + publish, table)}), 0) << Log();
+  db_.green().Exec("INSERT INTO later VALUES (1)");
+  ASSERT_EQ(Turn(), 0) << Log();
+  EXPECT_EQ(Count(db_.blue(), "later"), "1");
+}
+
+TEST_F(WayBack, ATableThatIsPublishedRightBeforeTheFenceUndoesTheSwitchover) {
+  ASSERT_NO_FATAL_FAILURE(StartRun());
+  const std::string table = "CREATE TABLE later (id int PRIMARY KEY)";
+  const std::string publish = "; ALTER PUBLICATION pgteal ADD TABLE later";
+  const std::string hook = Hook("catch up", table + publish, table);
+  ASSERT_EQ(Turn({"--hook", hook}), 3) << Log();
+  EXPECT_THAT(Log(), HasSubstr("ADD TABLE ONLY \"public\".\"later\" is still to be done"));
+  ExpectOneSideOpen();
+  EXPECT_FALSE(IsGreenOpen());
 }
 
 TEST_F(WayBack, ARunThatBeganAtAnLsnSurvivesThereAndBack) {

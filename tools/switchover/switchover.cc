@@ -217,16 +217,18 @@ void Switchover::Require(const std::vector<Objection>& objections) {
                     objections.front().fix);
 }
 
-// What was made since the guardrails is on one side alone, and its rows may be in no stream.
-void Switchover::CheckSchemaAgain() {
+// What was made since the guardrails is on one side alone, and its rows may be in no stream. False
+// when nothing was.
+bool Switchover::CheckSchemaAgain() {
   const std::string token = pipeline::SchemaToken(*from_);
-  if (token == schema_token_) return;
+  if (token == schema_token_) return false;
   schema_token_ = token;
   const CheckSelection checks{.only = {kSchemaChecks.begin(), kSchemaChecks.end()},
                               .skip = options_.skip_checks};
   std::vector<Objection> objections;
   AddCheckResults(*from_, *to_, oriented_, fence_, checks, &objections, &report_.warnings);
   Require(objections);
+  return true;
 }
 
 // A run that has just turned round, or that reconnects, is there in a moment.
@@ -259,7 +261,9 @@ void Switchover::Prepare() {
 void Switchover::CatchUp() {
   Step("catch up", [this] {
     // Here it costs no outage. Our own schema may have been made meanwhile, too.
-    CheckSchemaAgain();
+    if (CheckSchemaAgain() && options_.way_back) {
+      pipeline::PublishWayBack(*from_, *to_, oriented_.name);
+    }
     while ((report_.lag_bytes = drain_->LagBytes()) > kLagAtFenceMax) Pause(kLagLook);
     drain_->ToEnd();
   });
@@ -317,7 +321,9 @@ void Switchover::Prove() {
           unseen));
     }
     outage_.LastCommit(drain_->last_commit());
-    CheckSchemaAgain();
+    if (CheckSchemaAgain() && options_.way_back) {
+      pipeline::RequirePublished(*from_, *to_, oriented_.name);
+    }
   });
 }
 

@@ -61,7 +61,7 @@ class Switchover {
   void Connect();
   void EndLeftPause();
   void CheckGuardrails();
-  void CheckSchemaAgain();
+  bool CheckSchemaAgain();
   void Require(const std::vector<Objection>& objections);
   void WaitForStream();
   void Prepare();
