@@ -14,15 +14,32 @@ struct Findings {
   RecordRows after;
 };
 
+// Whose name its rows bear in the stream.
+Oid SentFor(const Membership& membership, const Oid& table) {
+  Oid sent = table;
+  for (const auto& one : Lineage(membership, table)) {
+    if (membership.is_via_root && !membership.tables.at(one).ways.empty()) sent = one;
+  }
+  return sent;
+}
+
+std::map<TableKey, FollowingTable> FindAllFollowing(pg::Connection& green,
+                                                    const Membership& membership) {
+  std::set<TableKey> keys;
+  for (const auto& [oid, table] : membership.tables) keys.insert(table.key);
+  return FindFollowing(green, keys);
+}
+
 // Tells which tables are complete, from what is recorded and what the catalogs tell of the others.
 class Judge {
  public:
   Judge(pg::Connection& blue, pg::Connection& green, const CompleteRecord& record,
         const Membership& now, Moment moment)
-      : green_(green), record_(record), now_(now), moment_(moment) {
-    std::set<TableKey> keys;
-    for (const auto& [oid, table] : now.tables) keys.insert(table.key);
-    following_ = FindFollowing(green, keys);
+      : green_(green),
+        record_(record),
+        now_(now),
+        moment_(moment),
+        following_(FindAllFollowing(green, now)) {
     if (!record.exists) return;
     std::set<Oid> unknown;
     for (const auto& [oid, table] : now.tables) {
@@ -43,7 +60,7 @@ class Judge {
     for (const auto& [oid, table] : now_.tables) {
       const bool is_behind = behind.contains(oid) || parents_.contains(oid);
       AddWays(table, is_behind, &found.after);
-      if (!is_behind && !table.is_partitioned) AddFollowing(SentFor(oid), &found.after);
+      if (!is_behind && !table.is_partitioned) AddFollowing(SentFor(now_, oid), &found.after);
     }
     std::set<std::string> names;
     for (const auto& oid : behind) names.insert(ReloadName(now_.tables.at(NamedFor(oid)).key));
@@ -66,7 +83,7 @@ class Judge {
 
   // Green has another table under that name than the one that holds the rows: blue's was renamed.
   bool IsReplaced(const Oid& oid) const {
-    const Oid sent = SentFor(oid);
+    const Oid sent = SentFor(now_, oid);
     const auto known = record_.on_green.find(sent);
     const auto found = following_.find(now_.tables.at(sent).key);
     return known != record_.on_green.end() && found != following_.end() &&
@@ -150,19 +167,10 @@ class Judge {
     }
   }
 
-  // Whose name its rows bear in the stream.
-  Oid SentFor(const Oid& oid) const {
-    Oid sent = oid;
-    for (const auto& one : Lineage(now_, oid)) {
-      if (now_.is_via_root && !now_.tables.at(one).ways.empty()) sent = one;
-    }
-    return sent;
-  }
-
   // The copy knows either partitions or their root.
   Oid NamedFor(const Oid& oid) const {
     Oid named = oid;
-    const Oid sent = SentFor(oid);
+    const Oid sent = SentFor(now_, oid);
     for (const auto& one : Lineage(now_, oid)) {
       if (one == sent || parents_.contains(one)) named = one;
     }
@@ -178,7 +186,7 @@ class Judge {
   const CompleteRecord& record_;
   const Membership& now_;
   const Moment moment_;
-  std::map<TableKey, FollowingTable> following_;
+  const std::map<TableKey, FollowingTable> following_;
   std::map<Oid, Origin> origins_;  // of what is not recorded
   std::set<Oid> parents_;
 };
@@ -217,6 +225,25 @@ void RecordAllComplete(pg::Connection& green, const std::string& deployment,
   AddMark(membership, &after);
   for (const auto& [oid, table] : membership.tables) AddWays(table, false, &after);
   ReplaceRecord(green, deployment, ReadRecord(green, deployment).rows, after);
+}
+
+void RecordWayBack(pg::Connection& closing, pg::Connection& opening,
+                   const std::string& deployment) {
+  const auto record = ReadRecord(closing, deployment);
+  const auto now = ReadMembership(opening, deployment);
+  const auto following = FindAllFollowing(closing, now);
+  std::set<Oid> lacking;
+  for (const auto& [oid, table] : now.tables) {
+    if (!following.contains(now.tables.at(SentFor(now, oid)).key)) lacking.insert(oid);
+  }
+  auto behind = record.tables_behind;
+  for (const auto& [oid, origin] : ReadOrigins(opening, lacking)) {
+    if (!origin.is_empty) behind.insert(oid);
+  }
+  RecordRows after;
+  AddMark(now, &after);
+  for (const auto& [oid, table] : now.tables) AddWays(table, behind.contains(oid), &after);
+  ReplaceRecord(closing, deployment, record.rows, after);
 }
 
 bool TakeRecord(pg::Connection& blue, pg::Connection& green, const std::string& deployment) {

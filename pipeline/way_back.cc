@@ -70,8 +70,10 @@ void PrepareWayBack(pg::Connection& from, pg::Connection& to, const Deployment& 
 
 void PublishWayBack(pg::Connection& from, pg::Connection& to, const std::string& deployment) {
   MakePublication(from, to, deployment);
+  // What is behind now is so after there and back, though no guard has seen it.
+  RecordPublished(from, to, deployment, Moment::kLater);
   // What is added to it later is not known to be complete.
-  RecordAllComplete(from, deployment, ReadMembership(to, deployment));
+  RecordWayBack(from, to, deployment);
 }
 
 void RequirePublished(pg::Connection& from, pg::Connection& to, const std::string& deployment) {

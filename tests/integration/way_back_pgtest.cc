@@ -111,6 +111,37 @@ TEST_F(WayBack, ATableThatIsPublishedRightBeforeTheFenceUndoesTheSwitchover) {
   EXPECT_FALSE(IsGreenOpen());
 }
 
+// Blue has what is written from the switchover on, and nothing of what was there before.
+TEST_F(WayBack, ATableOfGreenAloneHasToBeReloadedOnceBlueHasIt) {
+  const std::string table = "CREATE TABLE alone (id int PRIMARY KEY)";
+  db_.green().Exec(table + "; INSERT INTO alone VALUES (1), (2)");
+  ASSERT_NO_FATAL_FAILURE(TurnTest::StartRun());
+  ASSERT_EQ(Turn(), 0) << Log();
+  Sql blue(db_.BlueInfo());
+  blue.Exec("SET default_transaction_read_only = off");
+  blue.Exec(table);
+  db_.green().Exec("INSERT INTO alone VALUES (3)");
+  EXPECT_EQ(Turn(), 3) << Log();
+  EXPECT_THAT(Log(), HasSubstr("--reload-table public.alone"));
+  run_->Terminate();
+  ASSERT_EQ(run_->WaitExit(), 130);
+  run_ = db_.Pgteal({"run", "--copy", "none", "--reload-table", "alone"});
+  ASSERT_TRUE(run_->WaitForLog("streaming slot=")) << run_->Log();
+  ASSERT_EQ(Turn(), 0) << Log();
+  EXPECT_EQ(Count(db_.blue(), "alone"), "3");
+}
+
+TEST_F(WayBack, ATableThatWasNotCompleteOnGreenIsNotSoAfterThereAndBack) {
+  ASSERT_NO_FATAL_FAILURE(StartRun());
+  db_.blue().Exec("CREATE TABLE later (id int PRIMARY KEY); INSERT INTO later VALUES (1)");
+  Sql(db_.GreenWriter()).Exec("CREATE TABLE later (id int PRIMARY KEY)");
+  db_.blue().Exec("ALTER PUBLICATION pgteal ADD TABLE ONLY later");
+  ASSERT_EQ(Turn({"--skip-check", "H9"}), 0) << Log();
+  ASSERT_EQ(Turn(), 0) << Log();
+  EXPECT_EQ(Turn(), 3) << Log();
+  EXPECT_THAT(Log(), HasSubstr("--reload-table public.later"));
+}
+
 TEST_F(WayBack, ARunThatBeganAtAnLsnSurvivesThereAndBack) {
   ASSERT_EQ(Pgteal({"prepare"}), 0) << Log();
   run_ = db_.Pgteal({"run", "--copy", "none", "--start-lsn",
