@@ -209,14 +209,6 @@ void RequireFreeSlot(pg::Connection& blue) {
                     "Drop a slot that nobody uses, or raise max_replication_slots on blue.");
 }
 
-// Once blue has been part of a turn its record is of another publication, green's.
-bool TakePrepared(pg::Connection& blue, pg::Connection& green, const std::string& name) {
-  if (applier::IsSchemaLacking(blue)) return false;
-  const bool has_turned =
-      !blue.Exec("SELECT FROM pgteal.turn WHERE deployment = $1", {name}).is_empty();
-  return !has_turned && TakeRecord(blue, green, name);
-}
-
 }  // namespace
 
 void RequireLogical(pg::Connection& source, const std::string& side) {
@@ -303,7 +295,7 @@ void KeepMembership(pg::Connection& blue, const std::string& deployment) {
         "the publication before the first run: add none, or GRANT CREATE on the database first");
     return;
   }
-  RecordAllComplete(blue, deployment, ReadMembership(blue, deployment));
+  RecordPrepared(blue, deployment, ReadMembership(blue, deployment));
 }
 
 bool IsOurPublication(pg::Connection& blue, const std::string& name) {
@@ -373,7 +365,7 @@ void PrepareTarget(pg::Connection& blue, pg::Connection& green, const Deployment
   ForgetTableStates(green, deployment.name);
   if (source.membership) {
     RecordAllComplete(green, deployment.name, *source.membership);
-  } else if (!TakePrepared(blue, green, deployment.name)) {
+  } else if (applier::IsSchemaLacking(blue) || !TakePrepared(blue, green, deployment.name)) {
     RecordAllComplete(green, deployment.name, ReadMembership(blue, deployment.name));
   }
   BeginDeployment(green, deployment.name, identity, slot.confirmed_flush_lsn,

@@ -6,12 +6,10 @@
 
 #include "applier/renamed_table.h"
 #include "pg/quote.h"
-#include "pipeline/schema_diff.h"
 
 namespace pgteal::pipeline {
 namespace {
 
-constexpr const char* kKind = kCompleteTable;
 constexpr const char* kMark = "";  // the name of the row that is for no table
 constexpr std::string_view kEach = "each";
 constexpr std::string_view kOids = "oids";
@@ -39,10 +37,11 @@ void ReadOnGreen(const std::string& definition, CompleteRecord* record) {
 
 }  // namespace
 
-CompleteRecord ReadRecord(pg::Connection& green, const std::string& deployment) {
+CompleteRecord ReadRecord(pg::Connection& green, const std::string& deployment,
+                          const std::string& kind) {
   const auto rows = green.Exec(
       "SELECT object, definition FROM pgteal.schema_baseline WHERE deployment = $1 AND kind = $2",
-      {deployment, kKind});
+      {deployment, kind});
   CompleteRecord record;
   record.own_table = green.Exec("SELECT 'pgteal.schema_baseline'::regclass::oid").String(0, 0);
   for (int i = 0; i < rows.rows(); ++i) {
@@ -68,7 +67,7 @@ CompleteRecord ReadRecord(pg::Connection& green, const std::string& deployment) 
 
 // In two statements, since there may be tens of thousands.
 void ReplaceRecord(pg::Connection& green, const std::string& deployment, const RecordRows& before,
-                   const RecordRows& after) {
+                   const RecordRows& after, const std::string& kind) {
   std::vector<std::string> gone;
   std::vector<std::string> names;
   std::vector<std::string> definitions;
@@ -86,11 +85,11 @@ void ReplaceRecord(pg::Connection& green, const std::string& deployment, const R
   green.ExecTogether(
       {{.sql = "DELETE FROM pgteal.schema_baseline WHERE deployment = $1 AND kind = $2"
                " AND definition = ANY ($3::text[])",
-        .params = {deployment, kKind, pg::ArrayLiteral(gone)}},
+        .params = {deployment, kind, pg::ArrayLiteral(gone)}},
        {.sql = "INSERT INTO pgteal.schema_baseline (deployment, kind, object, definition)"
                " SELECT $1, $2, t.object, t.definition"
                " FROM unnest($3::text[], $4::text[]) AS t(object, definition)",
-        .params = {deployment, kKind, pg::ArrayLiteral(names), pg::ArrayLiteral(definitions)}}});
+        .params = {deployment, kind, pg::ArrayLiteral(names), pg::ArrayLiteral(definitions)}}});
 }
 
 void AddMark(const Membership& membership, RecordRows* rows) {

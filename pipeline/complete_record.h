@@ -7,6 +7,7 @@
 
 #include "pg/connection.h"
 #include "pipeline/membership.h"
+#include "pipeline/schema_diff.h"
 #include "pipeline/table_state.h"
 
 namespace pgteal::pipeline {
@@ -40,9 +41,11 @@ struct CompleteRecord {
   std::map<Oid, Oid> on_green;  // what holds the rows of a table of blue
 };
 
-CompleteRecord ReadRecord(pg::Connection& green, const std::string& deployment);
+// `kind`: kCompleteTable, or kPreparedTable on blue.
+CompleteRecord ReadRecord(pg::Connection& green, const std::string& deployment,
+                          const std::string& kind = kCompleteTable);
 void ReplaceRecord(pg::Connection& green, const std::string& deployment, const RecordRows& before,
-                   const RecordRows& after);
+                   const RecordRows& after, const std::string& kind = kCompleteTable);
 
 // The rows of a record that is written now.
 void AddMark(const Membership& membership, RecordRows* rows);

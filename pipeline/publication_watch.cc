@@ -198,6 +198,23 @@ Findings Compare(pg::Connection& blue, pg::Connection& green, const std::string&
   return Judge(blue, green, record, now, moment).Find();
 }
 
+RecordRows AllComplete(const Membership& membership) {
+  RecordRows rows;
+  AddMark(membership, &rows);
+  for (const auto& [oid, table] : membership.tables) AddWays(table, false, &rows);
+  return rows;
+}
+
+// An older pgteal kept what it prepared under the kind of a side that follows. A deployment of the
+// same name that streams to blue, and a turn, have one of their own there.
+bool HasBeenFollowing(pg::Connection& blue, const std::string& deployment) {
+  return !blue.Exec(
+                  "SELECT FROM pgteal.deployment WHERE name = $1"
+                  " UNION ALL SELECT FROM pgteal.turn WHERE deployment = $1",
+                  {deployment})
+              .is_empty();
+}
+
 // Of tables that are copied, and of their partitions, whatever was said before. What holds them on
 // green is found at the next look: a copy may make it anew.
 void RecordCopied(pg::Connection& green, const std::string& deployment,
@@ -221,10 +238,23 @@ void RecordCopied(pg::Connection& green, const std::string& deployment,
 
 void RecordAllComplete(pg::Connection& green, const std::string& deployment,
                        const Membership& membership) {
-  RecordRows after;
-  AddMark(membership, &after);
-  for (const auto& [oid, table] : membership.tables) AddWays(table, false, &after);
-  ReplaceRecord(green, deployment, ReadRecord(green, deployment).rows, after);
+  ReplaceRecord(green, deployment, ReadRecord(green, deployment).rows, AllComplete(membership));
+}
+
+void RecordPrepared(pg::Connection& blue, const std::string& deployment,
+                    const Membership& membership) {
+  const auto before = ReadRecord(blue, deployment, kPreparedTable).rows;
+  ReplaceRecord(blue, deployment, before, AllComplete(membership), kPreparedTable);
+}
+
+bool TakePrepared(pg::Connection& blue, pg::Connection& green, const std::string& deployment) {
+  auto prepared = ReadRecord(blue, deployment, kPreparedTable);
+  if (!prepared.exists && !HasBeenFollowing(blue, deployment)) {
+    prepared = ReadRecord(blue, deployment);
+  }
+  if (!prepared.exists) return false;
+  ReplaceRecord(green, deployment, ReadRecord(green, deployment).rows, prepared.rows);
+  return true;
 }
 
 void RecordWayBack(pg::Connection& closing, pg::Connection& opening,
@@ -244,13 +274,6 @@ void RecordWayBack(pg::Connection& closing, pg::Connection& opening,
   AddMark(now, &after);
   for (const auto& [oid, table] : now.tables) AddWays(table, behind.contains(oid), &after);
   ReplaceRecord(closing, deployment, record.rows, after);
-}
-
-bool TakeRecord(pg::Connection& blue, pg::Connection& green, const std::string& deployment) {
-  const auto prepared = ReadRecord(blue, deployment);
-  if (!prepared.exists) return false;
-  ReplaceRecord(green, deployment, ReadRecord(green, deployment).rows, prepared.rows);
-  return true;
 }
 
 void RecordComplete(pg::Connection& green, const std::string& deployment,

@@ -32,9 +32,12 @@ void RecordAllComplete(pg::Connection& green, const std::string& deployment,
 // Before a turn, on the side that is to be closed: it has all rows of the other's tables, but of
 // those that it lacks, and of those that were behind when it was last the one that follows.
 void RecordWayBack(pg::Connection& closing, pg::Connection& opening, const std::string& deployment);
-// The same as RecordAllComplete() with what was complete when blue was prepared, if that is on
-// record there.
-bool TakeRecord(pg::Connection& blue, pg::Connection& green, const std::string& deployment);
+// What RecordAllComplete() is to record once there is a green. Blue may be the green of another
+// deployment of the same name, whose record this is not.
+void RecordPrepared(pg::Connection& blue, const std::string& deployment,
+                    const Membership& membership);
+// Records that on green. False when blue has none.
+bool TakePrepared(pg::Connection& blue, pg::Connection& green, const std::string& deployment);
 // After, or for, a copy of some tables at the moment of `membership`, and of their partitions.
 void RecordComplete(pg::Connection& green, const std::string& deployment,
                     const Membership& membership, const std::set<TableKey>& tables);

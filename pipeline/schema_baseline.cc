@@ -57,8 +57,8 @@ bool IsKnown(const SchemaBaseline& baseline, const SchemaDifference& difference)
 std::optional<SchemaBaseline> ReadBaseline(pg::Connection& green, const std::string& deployment) {
   const auto rows = green.Exec(
       "SELECT kind, object, definition FROM pgteal.schema_baseline WHERE deployment = $1"
-      " AND kind <> $2",
-      {deployment, kCompleteTable});
+      " AND kind NOT IN ($2, $3)",
+      {deployment, kCompleteTable, kPreparedTable});
   if (rows.is_empty()) return std::nullopt;
   SchemaBaseline baseline;
   for (int i = 0; i < rows.rows(); ++i) {

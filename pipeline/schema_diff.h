@@ -23,6 +23,8 @@ enum class Difference : uint8_t {
 inline constexpr const char* kPublishedTable = "published table";
 inline constexpr const char* kCompleteTable = "complete table";
 inline constexpr const char* kCopiedTable = "copied table";
+// Never a difference: what was complete when blue was prepared.
+inline constexpr const char* kPreparedTable = "prepared table";
 
 struct SchemaDifference {
   Difference what = Difference::kDifferent;

@@ -29,6 +29,35 @@ TEST_F(Membership, ATableThatIsAddedWhileTheLoadIsAtWorkHasToBeReloaded) {
   EXPECT_TRUE(db_.Equal());
 }
 
+// The two may even bear the same name.
+TEST_F(Membership, WhatGreenHasStaysKnownWhenItIsPreparedAsTheBlueOfAnotherDeployment) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  const auto prepare = db_.PgtealVia(db_.GreenInfo(), "", {"prepare", "--include-table", "t"});
+  ASSERT_EQ(prepare->WaitExit(), 0) << prepare->Log();
+  ExpectComplete();
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ExpectComplete();
+  DatabasePair third(db_.clusters());
+  third.green().Exec("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
+  const auto via = [&](const Args& args) {
+    return db_.PgtealVia(db_.GreenInfo(), third.GreenInfo(), args);
+  };
+  const auto run = via({"run", "--copy", "none", "--until-caught-up"});
+  ASSERT_EQ(run->WaitExit(), 0) << run->Log();
+  const auto check = ReadCheck(*via({"check", "--json", "--phase", "switchover", "--only", "H9"}));
+  EXPECT_EQ(check.Outcomes("H9"), "PASS") << check.Findings("H9");
+}
+
+// As an older pgteal kept it: among what a green has.
+TEST_F(Membership, WhatAnOlderPgtealPreparedIsTakenOver) {
+  const auto prepare = db_.Pgteal({"prepare", "--include-table", "t"});
+  ASSERT_EQ(prepare->WaitExit(), 0) << prepare->Log();
+  blue().Exec("UPDATE pgteal.schema_baseline SET kind = 'complete table'");
+  blue().Exec("INSERT INTO h VALUES (2); ALTER PUBLICATION pgteal ADD TABLE ONLY h");
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ExpectBehind("h");
+}
+
 TEST_F(Membership, ATableThatLeftAndCameBackBetweenTwoLooksHasToBeReloaded) {
   ASSERT_NO_FATAL_FAILURE(Begin());
   blue().Exec("ALTER PUBLICATION pgteal DROP TABLE h");
