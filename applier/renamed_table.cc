@@ -19,7 +19,25 @@ SELECT n.nspname, c.relname
          $2::pg_catalog.text, 'pgteal.schema_baseline'::pg_catalog.regclass::pg_catalog.oid, ' ',
          $3::pg_catalog.text, ' ')))";
 
+// $1 deployment, $2 how its rows begin.
+constexpr const char* kHoldersSql = R"(
+SELECT pg_catalog.split_part(b.definition, ' ', 4), pg_catalog.split_part(b.definition, ' ', 3)
+  FROM pgteal.schema_baseline AS b
+ WHERE b.deployment = $1
+   AND pg_catalog.starts_with(b.definition, pg_catalog.concat(
+         $2::pg_catalog.text, 'pgteal.schema_baseline'::pg_catalog.regclass::pg_catalog.oid,
+         ' ')))";
+
 }  // namespace
+
+std::map<pg::Oid, pg::Oid> ReadHolders(pg::Connection& green, const std::string& deployment) {
+  const auto rows = green.Exec(kHoldersSql, {deployment, std::string(kGreenTable)});
+  std::map<pg::Oid, pg::Oid> holders;
+  for (int i = 0; i < rows.rows(); ++i) {
+    holders[{static_cast<uint32_t>(rows.Int(i, 0))}] = {static_cast<uint32_t>(rows.Int(i, 1))};
+  }
+  return holders;
+}
 
 bool KnowsGreenTables(pg::Connection& green) {
   return !green
@@ -48,6 +66,20 @@ std::string RenameOnGreen(pg::Connection& green, const std::string& deployment, 
                        pg::QuoteQualified(schema, former_name), pg::QuoteIdentifier(name));
   }
   return sql;
+}
+
+pg::Refused HeldByAnother(pg::Connection& green, const std::string& deployment,
+                          const SideNames& sides, const TableName& table, pg::Oid holder,
+                          const TableName& holder_name) {
+  const std::string name = table.first + "." + table.second;
+  const std::string rename =
+      RenameOnGreen(green, deployment, holder, holder_name.first, holder_name.second);
+  return pg::Refused(
+      sides.Format("table {} on green has the rows of another one, which blue calls {}.{} now",
+                   name, holder_name.first, holder_name.second),
+      sides.Format("Blue renamed that one, and gave its name to this one. On green: {}{}Then "
+                   "create {} there, or give it that name, and start again: nothing is lost.",
+                   rename, rename.empty() ? "" : " ", name));
 }
 
 }  // namespace pgteal::applier

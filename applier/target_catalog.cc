@@ -253,11 +253,12 @@ void ChooseMode(const pg::Result& table, const std::vector<UniqueIndex>& indexes
 }  // namespace
 
 TargetCatalog::TargetCatalog(std::unique_ptr<pg::Connection> session, std::string deployment,
-                             bool replica_role, SideNames sides)
+                             bool replica_role, SideNames sides, AskBlue ask_blue)
     : connection_(std::move(session)),
       deployment_(std::move(deployment)),
       replica_role_(replica_role),
-      sides_(std::move(sides)) {}
+      sides_(std::move(sides)),
+      ask_blue_(std::move(ask_blue)) {}
 
 std::shared_ptr<const TargetRelation> TargetCatalog::Find(
     const std::shared_ptr<const decoder::Relation>& source) {
@@ -265,6 +266,11 @@ std::shared_ptr<const TargetRelation> TargetCatalog::Find(
   auto& known = known_[source.get()];
   if (!known) known = Read(source);
   return known;
+}
+
+void TargetCatalog::LearnHolders() {
+  const std::lock_guard lock(mutex_);
+  if (ask_blue_) holders_ = ReadHolders(*connection_, deployment_);
 }
 
 void TargetCatalog::Forget() {
@@ -286,6 +292,26 @@ void TargetCatalog::ThrowMissing(const TargetRelation& target) {
           : sides_.Format("Blue renamed it. On green: {} Then start again: nothing is lost. A new "
                           "table in its place would have none of its rows.",
                           rename));
+}
+
+// Names may have been given to other tables, oids may not. Asked once more for a table that has
+// come since the start.
+void TargetCatalog::RequireOwn(const TargetRelation& target) {
+  if (!ask_blue_) return;
+  const auto& source = *target.source;
+  const auto holder_of_it = [&] {
+    const auto found = holders_.find(target.oid);
+    return found == holders_.end() ? std::nullopt : std::optional(found->second);
+  };
+  if (holder_of_it() == source.oid) return;
+  holders_ = ReadHolders(*connection_, deployment_);
+  const auto holder = holder_of_it();
+  if (!holder || *holder == source.oid) return;
+  // What blue has dropped since gets no rows any more.
+  const auto name = ask_blue_(*holder);
+  if (!name) return;
+  throw HeldByAnother(*connection_, deployment_, sides_, {source.schema, source.name}, *holder,
+                      *name);
 }
 
 std::shared_ptr<const TargetRelation> TargetCatalog::Read(
@@ -320,6 +346,7 @@ std::shared_ptr<const TargetRelation> TargetCatalog::Read(
                     target->qualified));
   }
   target->oid = {static_cast<uint32_t>(table.Int(0, 0))};
+  RequireOwn(*target);
   target->is_partitioned = table.Text(0, 1) == "p";
   target->may_restart_sequences = table.Bool(0, 7);
   target->cascades_to = table.String(0, 8);

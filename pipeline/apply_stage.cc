@@ -61,6 +61,20 @@ std::string OriginPrefix(pg::Connection& green, const std::string& deployment) {
   return fmt::format("pgteal_{}_{}_", deployment, row.Text(0, 0));
 }
 
+// Seldom asked, so with a session of its own.
+std::optional<applier::TableName> PublishedName(const Deployment& deployment,
+                                                const pg::Interrupt& interrupt, pg::Oid table) {
+  pg::Connection blue(deployment.source, SessionOptionsFor("names", deployment.name, &interrupt));
+  const auto name = blue.Exec(
+      "SELECT n.nspname, c.relname FROM pg_publication_tables AS p"
+      " JOIN pg_namespace AS n ON n.nspname = p.schemaname"
+      " JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = p.tablename"
+      " WHERE p.pubname = $1 AND c.oid = $2",
+      {deployment.name, std::to_string(table.value)});
+  if (name.is_empty()) return std::nullopt;
+  return applier::TableName{name.String(0, 0), name.String(0, 1)};
+}
+
 size_t CopyRowsMin(std::chrono::microseconds round_trip) {
   if (round_trip < kFar) return applier::kCopyRowsMin;
   const double rows = static_cast<double>(round_trip.count()) * kCopyRoundTrips / kCopySavesMicros;
@@ -106,8 +120,15 @@ void ApplyStage::OpenLanes(size_t at_once) {
   replica_role_ = opened.replica_role;
   origin_prefix_ = std::move(opened.origin_prefix);
   lacks_schema_ = opened.lacks_schema;
+  applier::TargetCatalog::AskBlue ask_blue;  // a replay has none
+  if (!deployment_.source.settings().empty()) {
+    ask_blue = [this](pg::Oid table) {
+      return PublishedName(deployment_, supervisor_.interrupt(), table);
+    };
+  }
   catalog_ = std::make_unique<applier::TargetCatalog>(std::move(opened.session), deployment_.name,
-                                                      replica_role_, deployment_.sides);
+                                                      replica_role_, deployment_.sides,
+                                                      std::move(ask_blue));
   for (size_t i = 0; i < std::min(at_once, lane_count_); ++i) {
     appliers_.push_back(Beside([this, i] { return OpenLane(i); }));
   }
@@ -137,6 +158,7 @@ pg::Lsn ApplyStage::TakeOver() {
   if (lacks_schema_) applier::EnsureSchema(green_);  // an older pgteal may have made it
   const auto row = applier::TakeOver(green_, deployment_.name, generation_, 6 * kZombieWaitMs);
   generation_ = row.generation;
+  catalog_->LearnHolders();
   progress_ = std::make_unique<Progress>(row.end_lsn, wake_producer_, row.commit_time);
   ring_ = std::make_unique<Transactions>(options_.ring_count_max, options_.ring_bytes_max);
   order_ = std::make_unique<CommitOrder>(lane_count_ + 1, supervisor_.interrupt());

@@ -20,7 +20,7 @@ namespace pgteal::pipeline {
 //   <way>                its table is complete
 //   "behind <way>"       its table is not
 //   "green <the record's table> <blue's table> <green's table>"
-//                        by oids, what holds the rows of a complete table (applier/renamed_table.h)
+//                        by oids, what holds the rows of a table (applier/renamed_table.h)
 //   ""                   the table of that name is complete: of a still older pgteal
 
 // Definition, which is unique, and for who reads it the table's name.

@@ -213,6 +213,7 @@ void Load::RecordResumed() {
   if (!is_reload()) {
     return RecordComplete(*green_, deployment_.name, membership_, KeysOf(plan_));
   }
+  RequireOwnTables(lock_->session(), *green_, deployment_, membership_, KeysOf(plan_));
   RecordBehind(*green_, deployment_.name, membership_, KeysOf(plan_));
   for (const auto& table : plan_) SetCopying(*green_, deployment_.name, table);
 }

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "applier/renamed_table.h"
 #include "pipeline/complete_record.h"
 #include "pipeline/following_tables.h"
 
@@ -40,6 +41,7 @@ class Judge {
         now_(now),
         moment_(moment),
         following_(FindAllFollowing(green, now)) {
+    for (const auto& [mine, on_green] : record.on_green) holders_[on_green] = mine;
     if (!record.exists) return;
     std::set<Oid> unknown;
     for (const auto& [oid, table] : now.tables) {
@@ -58,14 +60,29 @@ class Judge {
     }
     for (const auto& oid : behind) CountParents(oid);
     for (const auto& [oid, table] : now_.tables) {
-      const bool is_behind = behind.contains(oid) || parents_.contains(oid);
-      AddWays(table, is_behind, &found.after);
-      if (!is_behind && !table.is_partitioned) AddFollowing(SentFor(now_, oid), &found.after);
+      if (IsHeld(oid)) {
+        KeepRows(oid, &found.after);
+        continue;
+      }
+      AddWays(table, behind.contains(oid) || parents_.contains(oid), &found.after);
+      if (!table.is_partitioned) AddFollowing(SentFor(now_, oid), &found.after);
     }
     std::set<std::string> names;
     for (const auto& oid : behind) names.insert(ReloadName(now_.tables.at(NamedFor(oid)).key));
     found.behind.assign(names.begin(), names.end());
     return found;
+  }
+
+  // A copy into a table that another one's rows are in would destroy these.
+  void RequireOwn(const std::string& deployment, const applier::SideNames& sides,
+                  const std::set<TableKey>& tables) const {
+    for (const auto& [oid, table] : now_.tables) {
+      if (!tables.contains(table.key) || !IsHeld(oid)) continue;
+      const Oid holder = HolderOf(oid);
+      throw applier::HeldByAnother(green_, deployment, sides, table.key,
+                                   {static_cast<uint32_t>(std::stoul(holder))},
+                                   now_.tables.at(holder).key);
+    }
   }
 
  private:
@@ -90,6 +107,31 @@ class Judge {
            known->second != found->second.oid;
   }
 
+  // The other table of blue, of now or before, whose rows green's table of that name has.
+  Oid HolderOf(const Oid& oid) const {
+    const Oid sent = SentFor(now_, oid);
+    const auto found = following_.find(now_.tables.at(sent).key);
+    if (found == following_.end()) return "";
+    const auto holder = holders_.find(found->second.oid);
+    return holder == holders_.end() || holder->second == sent ? "" : holder->second;
+  }
+
+  // Blue renamed that one and goes on with it. The stream has stopped before the first change
+  // (applier/target_catalog.cc), so all is as it was; until green's is renamed, too, its names are
+  // wrong. It is given up once green has a new table for the other one.
+  bool IsHeld(const Oid& oid) const {
+    const Oid holder = HolderOf(oid);
+    const auto found = now_.tables.find(holder);
+    return found != now_.tables.end() && !found->second.ways.empty() && SentFor(now_, holder) == holder &&
+           !(IsReplaced(holder) && HolderOf(holder).empty());
+  }
+
+  void KeepRows(const Oid& oid, RecordRows* rows) const {
+    for (const auto& [definition, name] : record_.rows) {
+      if (TableOf(definition) == oid) rows->emplace(definition, name);
+    }
+  }
+
   // While green has none, what it had is remembered.
   void AddFollowing(const Oid& sent, RecordRows* rows) const {
     const auto& key = now_.tables.at(sent).key;
@@ -104,7 +146,9 @@ class Judge {
 
   // One that is behind stays so whatever it comes with later.
   bool IsBehind(const Oid& oid, const MemberTable& table) {
-    if (table.ways.empty() || IsComplete(oid, table) || IsEmpty(oid, table)) return false;
+    if (table.ways.empty()) return false;
+    if (IsHeld(oid)) return true;
+    if (IsComplete(oid, table) || IsEmpty(oid, table)) return false;
     if (record_.tables_behind.contains(oid) || IsReplaced(oid)) return true;
     for (const auto& way : table.ways) {
       if (IsMadeInside(oid, way) || IsTakenOver(oid, way)) return false;
@@ -187,6 +231,7 @@ class Judge {
   const Membership& now_;
   const Moment moment_;
   const std::map<TableKey, FollowingTable> following_;
+  std::map<Oid, Oid> holders_;     // by green's tables
   std::map<Oid, Origin> origins_;  // of what is not recorded
   std::set<Oid> parents_;
 };
@@ -284,6 +329,13 @@ void RecordComplete(pg::Connection& green, const std::string& deployment,
 void RecordBehind(pg::Connection& green, const std::string& deployment,
                   const Membership& membership, const std::set<TableKey>& tables) {
   RecordCopied(green, deployment, membership, tables, true);
+}
+
+void RequireOwnTables(pg::Connection& blue, pg::Connection& green, const Deployment& deployment,
+                      const Membership& membership, const std::set<TableKey>& tables) {
+  const auto record = ReadRecord(green, deployment.name);
+  Judge(blue, green, record, membership, Moment::kLater)
+      .RequireOwn(deployment.name, deployment.sides, tables);
 }
 
 bool RecordPublished(pg::Connection& blue, pg::Connection& green, const std::string& deployment,

@@ -7,6 +7,7 @@
 
 #include "pg/connection.h"
 #include "pipeline/membership.h"
+#include "pipeline/options.h"
 #include "pipeline/table_state.h"
 
 namespace pgteal::pipeline {
@@ -20,7 +21,9 @@ namespace pgteal::pipeline {
 // taken to be behind: a reload too many loses nothing.
 //
 // One that blue renamed is the same, with the table on green that holds its rows. Where green has
-// another one under the new name it is behind.
+// another one under the new name it is behind. Where that holds the rows of a second table of blue,
+// as when a name was given away, it has to be renamed first: the stream stops there, and no copy
+// is made.
 //
 // What is known to be complete is kept in pgteal.schema_baseline on green, by the ways in which
 // tables are in the publication.
@@ -41,7 +44,11 @@ bool TakePrepared(pg::Connection& blue, pg::Connection& green, const std::string
 // After, or for, a copy of some tables at the moment of `membership`, and of their partitions.
 void RecordComplete(pg::Connection& green, const std::string& deployment,
                     const Membership& membership, const std::set<TableKey>& tables);
-// Before such a copy: until it is complete they are behind, under whatever name.
+// Before such a copy, from `blue`, at the moment of `membership`. Throws Refused where the table on
+// green holds the rows of another one of blue's.
+void RequireOwnTables(pg::Connection& blue, pg::Connection& green, const Deployment& deployment,
+                      const Membership& membership, const std::set<TableKey>& tables);
+// And: until it is complete they are behind, under whatever name.
 void RecordBehind(pg::Connection& green, const std::string& deployment,
                   const Membership& membership, const std::set<TableKey>& tables);
 // At the start of a stream, rows of before are still to come: a table that has left since and came

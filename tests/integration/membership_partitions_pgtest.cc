@@ -53,6 +53,18 @@ TEST_F(Membership, APartitionThatIsDetachedIsStillComplete) {
   ExpectComplete();
 }
 
+// Nobody follows the other one any more.
+TEST_F(Membership, ATableThatIsMadeAnewIsStreamedAndHasToBeReloaded) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  Start();
+  blue().Exec("DROP TABLE h; CREATE TABLE h (id int PRIMARY KEY)");
+  blue().Exec("ALTER PUBLICATION pgteal ADD TABLE h; INSERT INTO h VALUES (9)");
+  const auto is_there = [this] { return green().Scalar("SELECT max(id) FROM h") == "9"; };
+  EXPECT_TRUE(WaitUntil(is_there, seconds(30))) << Log();
+  StopCleanly();
+  ExpectBehind("h");
+}
+
 // A partitioned table whose partitions are in the publication through it alone, as by
 // CREATE PUBLICATION … FOR TABLE.
 class Attached : public Membership {

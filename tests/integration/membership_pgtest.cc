@@ -198,6 +198,41 @@ TEST_F(Membership, ATableThatGreenMovedToAnotherSchemaIsNamedToo) {
                                               "ALTER TABLE \"s\".\"h\" RENAME TO \"h2\";"));
 }
 
+// As logs are rotated and tables rebuilt. What green has under that name is the other table's.
+TEST_F(Membership, ATableWhoseNameIsGivenToANewOneIsRenamedOnGreenFirst) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  const std::string rename = "ALTER TABLE \"public\".\"h\" RENAME TO \"h_old\";";
+  const std::string anew =
+      "ALTER TABLE h RENAME TO h_old; ALTER INDEX h_pkey RENAME TO h_old_pkey;"
+      "CREATE TABLE h (id int PRIMARY KEY);";
+  blue().Exec(anew + "INSERT INTO h VALUES (7); ALTER PUBLICATION pgteal ADD TABLE h");
+  blue().Exec("INSERT INTO h VALUES (8); INSERT INTO h_old VALUES (2)");
+  EXPECT_EQ(RunUntilCaughtUp(), 3);
+  EXPECT_THAT(Log(), HasSubstr(rename));
+  ASSERT_NO_FATAL_FAILURE(ExpectBehind("h"));
+  const auto reload = db_.Pgteal({"run", "--copy", "data", "--reload-table", "public.h"});
+  EXPECT_EQ(reload->WaitExit(seconds(60)), 3);
+  EXPECT_THAT(reload->Log(), HasSubstr(rename));
+  EXPECT_EQ(green().Scalar("SELECT string_agg(id::text, ' ') FROM h"), "1");
+  db_.GreenWriter().Exec(anew);
+  ASSERT_NO_FATAL_FAILURE(Reload("h"));
+  ExpectComplete();
+  EXPECT_TRUE(db_.Equal());
+}
+
+TEST_F(Membership, TablesThatExchangeTheirNamesAreCompleteOnceGreensHaveToo) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  const std::string exchange =
+      "ALTER TABLE h RENAME TO x; ALTER TABLE t RENAME TO h; ALTER TABLE x RENAME TO t";
+  blue().Exec(exchange + "; INSERT INTO h VALUES (2)");
+  EXPECT_EQ(RunUntilCaughtUp(), 3) << Log();
+  EXPECT_EQ(Ask().Outcomes("H9"), "FAIL");
+  db_.GreenWriter().Exec(exchange);
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ExpectComplete();
+  EXPECT_TRUE(db_.Equal());
+}
+
 // All its oids are others then, and nothing is missing.
 TEST_F(Membership, AGreenThatWasDumpedAndRestoredIsStillComplete) {
   ASSERT_NO_FATAL_FAILURE(Begin());
