@@ -150,6 +150,7 @@ class Judge {
     if (IsHeld(oid)) return true;
     if (IsComplete(oid, table) || IsEmpty(oid, table)) return false;
     if (record_.tables_behind.contains(oid) || IsReplaced(oid)) return true;
+    if (!HolderOf(oid).empty()) return true;  // one that blue has dropped: its rows are still there
     for (const auto& way : table.ways) {
       if (IsMadeInside(oid, way) || IsTakenOver(oid, way)) return false;
     }

@@ -17,8 +17,9 @@ namespace pgteal::pipeline {
 // and only a reload brings it. It may have been named, or attached to a table that is, moved into a
 // schema that is published, or been unlogged. Nor has one that left and came back, under whatever
 // name. What was made inside has each row from its creation: with a publication of all tables, or
-// of a schema, or as a partition of a published table. Where the catalogs do not tell that, it is
-// taken to be behind: a reload too many loses nothing.
+// of a schema, or as a partition of a published table; but it is behind where green still has the
+// table that had its name before. Where the catalogs do not tell, it is taken to be behind: a
+// reload too many loses nothing.
 //
 // One that blue renamed is the same, with the table on green that holds its rows. Where green has
 // another one under the new name it is behind. Where that holds the rows of a second table of blue,

@@ -65,6 +65,41 @@ TEST_F(Membership, ATableThatIsMadeAnewIsStreamedAndHasToBeReloaded) {
   ExpectBehind("h");
 }
 
+// What green has under that name are the rows of the one before.
+TEST_F(Membership, ATableOfAllTablesThatIsMadeAnewOnBlueAloneHasToBeReloaded) {
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  blue().Exec("DROP TABLE h; CREATE TABLE h (id int PRIMARY KEY); INSERT INTO h VALUES (9)");
+  ASSERT_NO_FATAL_FAILURE(ExpectBehind("h"));
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ASSERT_NO_FATAL_FAILURE(ExpectBehind("h"));
+  ASSERT_NO_FATAL_FAILURE(Reload("h"));
+  ExpectComplete();
+  EXPECT_TRUE(db_.Equal());
+}
+
+TEST_F(Membership, ATableOfAllTablesThatIsMadeAnewOnBothSidesIsComplete) {
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ExecEverywhere("DROP TABLE h; CREATE TABLE h (id int PRIMARY KEY)");
+  blue().Exec("INSERT INTO h VALUES (9)");
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ExpectComplete();
+  EXPECT_TRUE(db_.Equal());
+}
+
+// The stream brings all rows of the new one.
+TEST_F(Membership, ATableOfAllTablesWithAFormerNameOfAnotherIsCompleteOnceGreenHasBoth) {
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  const std::string anew =
+      "ALTER TABLE h RENAME TO h_old; ALTER INDEX h_pkey RENAME TO h_old_pkey;"
+      "CREATE TABLE h (id int PRIMARY KEY);";
+  blue().Exec(anew + "INSERT INTO h VALUES (8); INSERT INTO h_old VALUES (2)");
+  EXPECT_EQ(RunUntilCaughtUp(), 3) << Log();
+  db_.GreenWriter().Exec(anew);
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ExpectComplete();
+  EXPECT_TRUE(db_.Equal());
+}
+
 // A partitioned table whose partitions are in the publication through it alone, as by
 // CREATE PUBLICATION … FOR TABLE.
 class Attached : public Membership {
@@ -220,6 +255,14 @@ TEST_F(Attached, APartitionThatIsMadeAsOneIsComplete) {
   ASSERT_NO_FATAL_FAILURE(StreamOnce());
   ExpectComplete();
   EXPECT_TRUE(db_.Equal());
+}
+
+TEST_F(Attached, APartitionWithTheNameOfOneThatLeftHasToBeReloaded) {
+  ASSERT_NO_FATAL_FAILURE(BeginWithParent());
+  blue().Exec(
+      "DROP TABLE p1; CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10);"
+      "INSERT INTO p VALUES (2)");
+  ExpectReloadMends("p1");
 }
 
 // A column with a default is written twice when its table is made.
