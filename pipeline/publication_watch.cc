@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "applier/progress_row.h"
 #include "applier/renamed_table.h"
 #include "pipeline/complete_record.h"
 #include "pipeline/following_tables.h"
@@ -9,8 +10,15 @@
 namespace pgteal::pipeline {
 namespace {
 
+struct Sides {
+  pg::Connection& blue;
+  pg::Connection& green;
+  const std::string& deployment;
+};
+
 struct Findings {
   std::vector<std::string> behind;
+  std::optional<pg::Lsn> awaited;
   RecordRows before;
   RecordRows after;
 };
@@ -34,13 +42,13 @@ std::map<TableKey, FollowingTable> FindAllFollowing(pg::Connection& green,
 // Tells which tables are complete, from what is recorded and what the catalogs tell of the others.
 class Judge {
  public:
-  Judge(pg::Connection& blue, pg::Connection& green, const CompleteRecord& record,
-        const Membership& now, Moment moment)
-      : green_(green),
+  Judge(const Sides& sides, const CompleteRecord& record, const Membership& now,
+        std::optional<pg::Lsn> written = {})
+      : sides_(sides),
         record_(record),
         now_(now),
-        moment_(moment),
-        following_(FindAllFollowing(green, now)) {
+        written_(written),
+        following_(FindAllFollowing(sides.green, now)) {
     for (const auto& [mine, on_green] : record.on_green) holders_[on_green] = mine;
     if (!record.exists) return;
     std::set<Oid> unknown;
@@ -48,11 +56,11 @@ class Judge {
       if (table.ways.empty() || IsComplete(oid, table)) continue;
       for (const auto& one : Lineage(now, oid)) unknown.insert(one);
     }
-    origins_ = ReadOrigins(blue, unknown);
+    origins_ = ReadOrigins(sides.blue, unknown);
   }
 
   Findings Find() {
-    Findings found{.behind = {}, .before = record_.rows, .after = {}};
+    Findings found{.behind = {}, .awaited = {}, .before = record_.rows, .after = {}};
     AddMark(now_, &found.after);
     std::set<Oid> behind;
     for (const auto& [oid, table] : now_.tables) {
@@ -70,16 +78,16 @@ class Judge {
     std::set<std::string> names;
     for (const auto& oid : behind) names.insert(ReloadName(now_.tables.at(NamedFor(oid)).key));
     found.behind.assign(names.begin(), names.end());
+    if (awaits_rows_) found.awaited = written_;
     return found;
   }
 
   // A copy into a table that another one's rows are in would destroy these.
-  void RequireOwn(const std::string& deployment, const applier::SideNames& sides,
-                  const std::set<TableKey>& tables) const {
+  void RequireOwn(const applier::SideNames& names, const std::set<TableKey>& tables) const {
     for (const auto& [oid, table] : now_.tables) {
       if (!tables.contains(table.key) || !IsHeld(oid)) continue;
       const Oid holder = HolderOf(oid);
-      throw applier::HeldByAnother(green_, deployment, sides, table.key,
+      throw applier::HeldByAnother(sides_.green, sides_.deployment, names, table.key,
                                    {static_cast<uint32_t>(std::stoul(holder))},
                                    now_.tables.at(holder).key);
     }
@@ -161,13 +169,34 @@ class Judge {
   bool IsEmpty(const Oid& oid, const MemberTable& table) {
     if (!Is(oid, &Origin::is_empty, true)) return false;
     const bool is_new = Is(oid, &Origin::never_had_rows, true);
-    const bool is_seen =
-        record_.tables_complete.contains(oid) || record_.tables_behind.contains(oid);
-    if (is_seen && !is_new && moment_ == Moment::kStart) return false;
+    const bool may_get_rows = record_.tables_behind.contains(oid) || !HolderOf(oid).empty() ||
+                              (record_.tables_complete.contains(oid) && !is_new);
+    const bool has_all = !may_get_rows || HasAllRows();  // before green's are looked at
+    if (!IsEmptyOnGreen(table, is_new)) return false;
+    awaits_rows_ |= !has_all;
+    return has_all;
+  }
+
+  // Where its parent is what is sent, green may have its rows anywhere in that.
+  bool IsEmptyOnGreen(const MemberTable& table, bool is_new) {
     const auto found = following_.find(table.key);
-    // Where its parent is what is sent, green may have its rows anywhere in that.
     if (found == following_.end()) return is_new || !now_.is_via_root || table.parent.empty();
-    return found->second.may_be_read && !HasRows(green_, table.key, found->second);
+    return found->second.may_be_read && !HasRows(sides_.green, table.key, found->second);
+  }
+
+  // What blue had written. Flushed is enough: what empties a table flushes all that was before.
+  bool HasAllRows() {
+    if (has_all_rows_) return *has_all_rows_;
+    if (!written_) {
+      written_ = sides_.blue
+                     .Exec(
+                         "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
+                         " ELSE pg_current_wal_flush_lsn() END")
+                     .LsnAt(0, 0);
+    }
+    const auto progress = applier::ReadProgress(sides_.green, sides_.deployment);
+    has_all_rows_ = progress && progress->end_lsn >= *written_;
+    return *has_all_rows_;
   }
 
   bool IsMadeInside(const Oid& oid, const MembershipWay& way) const {
@@ -227,21 +256,22 @@ class Judge {
     return found == origins_.end() ? if_gone : found->second.*what;
   }
 
-  pg::Connection& green_;
+  const Sides sides_;
   const CompleteRecord& record_;
   const Membership& now_;
-  const Moment moment_;
+  std::optional<pg::Lsn> written_;
+  std::optional<bool> has_all_rows_;
+  bool awaits_rows_ = false;
   const std::map<TableKey, FollowingTable> following_;
   std::map<Oid, Oid> holders_;     // by green's tables
   std::map<Oid, Origin> origins_;  // of what is not recorded
   std::set<Oid> parents_;
 };
 
-Findings Compare(pg::Connection& blue, pg::Connection& green, const std::string& deployment,
-                 Moment moment) {
-  const auto record = ReadRecord(green, deployment);
-  const auto now = ReadMembership(blue, deployment);
-  return Judge(blue, green, record, now, moment).Find();
+Findings Compare(const Sides& sides, std::optional<pg::Lsn> written = {}) {
+  const auto record = ReadRecord(sides.green, sides.deployment);
+  const auto now = ReadMembership(sides.blue, sides.deployment);
+  return Judge(sides, record, now, written).Find();
 }
 
 RecordRows AllComplete(const Membership& membership) {
@@ -335,20 +365,20 @@ void RecordBehind(pg::Connection& green, const std::string& deployment,
 void RequireOwnTables(pg::Connection& blue, pg::Connection& green, const Deployment& deployment,
                       const Membership& membership, const std::set<TableKey>& tables) {
   const auto record = ReadRecord(green, deployment.name);
-  Judge(blue, green, record, membership, Moment::kLater)
-      .RequireOwn(deployment.name, deployment.sides, tables);
+  Judge({.blue = blue, .green = green, .deployment = deployment.name}, record, membership)
+      .RequireOwn(deployment.sides, tables);
 }
 
-bool RecordPublished(pg::Connection& blue, pg::Connection& green, const std::string& deployment,
-                     Moment moment) {
-  const auto found = Compare(blue, green, deployment, moment);
+Published RecordPublished(pg::Connection& blue, pg::Connection& green,
+                          const std::string& deployment, std::optional<pg::Lsn> written) {
+  const auto found = Compare({.blue = blue, .green = green, .deployment = deployment}, written);
   ReplaceRecord(green, deployment, found.before, found.after);
-  return found.behind.empty();
+  return {.is_complete = found.behind.empty(), .awaited = found.awaited};
 }
 
 std::vector<std::string> TablesBehind(pg::Connection& blue, pg::Connection& green,
                                       const std::string& deployment) {
-  return Compare(blue, green, deployment, Moment::kLater).behind;
+  return Compare({.blue = blue, .green = green, .deployment = deployment}).behind;
 }
 
 }  // namespace pgteal::pipeline

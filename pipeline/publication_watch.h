@@ -1,11 +1,13 @@
 #ifndef PGTEAL_PIPELINE_PUBLICATION_WATCH_H_
 #define PGTEAL_PIPELINE_PUBLICATION_WATCH_H_
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "pg/connection.h"
+#include "pg/lsn.h"
 #include "pipeline/membership.h"
 #include "pipeline/options.h"
 #include "pipeline/table_state.h"
@@ -52,13 +54,17 @@ void RequireOwnTables(pg::Connection& blue, pg::Connection& green, const Deploym
 // And: until it is complete they are behind, under whatever name.
 void RecordBehind(pg::Connection& green, const std::string& deployment,
                   const Membership& membership, const std::set<TableKey>& tables);
-// At the start of a stream, rows of before are still to come: a table that has left since and came
-// back may not stay as empty as it is on green.
-enum class Moment { kStart, kLater };
+struct Published {
+  bool is_complete = true;  // no table is behind
+  // A table that has come empty is taken to be behind until green has what blue had written up to
+  // here: rows of a time before it left, or of one that had its name, may still be under way.
+  std::optional<pg::Lsn> awaited;
+};
 // Keeps the record: what came empty is complete from now on. Where there is none, as of an older
-// pgteal, it takes everything to be complete. False while a table is behind.
-bool RecordPublished(pg::Connection& blue, pg::Connection& green, const std::string& deployment,
-                     Moment moment);
+// pgteal, it takes everything to be complete. `written`: a position of blue's from a time when the
+// catalogs were what they are now; none: that of this moment, which green is seldom at.
+Published RecordPublished(pg::Connection& blue, pg::Connection& green,
+                          const std::string& deployment, std::optional<pg::Lsn> written = {});
 
 // The tables that are not complete, as --reload-table takes them: schema.table, without quotes but
 // around a schema that has a dot in its name. Reads only.

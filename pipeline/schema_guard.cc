@@ -68,9 +68,11 @@ SchemaGuard::~SchemaGuard() { Stop(); }
 void SchemaGuard::Prepare(pg::Connection& blue, pg::Connection& green) {
   try {
     // What is behind is for the first look to tell. Without one, a switchover asks all the same.
-    bool is_complete = RecordPublished(blue, green, deployment_.name, Moment::kStart);
+    const auto published = RecordPublished(blue, green, deployment_.name);
+    bool is_complete = published.is_complete;
     is_complete &= !WarnOfUnfinished(blue, green, deployment_.name);
     if (mode_ == DdlGuard::kOff) return;
+    if (published.awaited) RecordTables(blue, green, Tokens(blue, green));
     has_log_ = mode_ == DdlGuard::kEventTrigger && InstallDdlLog(blue);
     if (mode_ == DdlGuard::kEventTrigger && !has_log_) {
       spdlog::warn("our role may not create event triggers on {}: its catalog is compared only",
@@ -105,7 +107,7 @@ void SchemaGuard::LookSoon() {
 void SchemaGuard::LookOnce(pg::Connection& blue, pg::Connection& green) {
   if (mode_ == DdlGuard::kOff) return;
   Stop();
-  if (has_looked_) return;
+  if (has_looked_ && !awaited_) return;
   try {
     Look(blue, green);
   } catch (const pg::Error& error) {
@@ -173,14 +175,25 @@ void SchemaGuard::Look(pg::Connection& blue, pg::Connection& green) {
   if (has_log_) ReportStatements(blue, green);
   const std::string tokens = Tokens(blue, green);
   has_looked_ = true;
-  if (tokens == tokens_) return;
+  if (tokens == tokens_ && !awaited_) return;
   const auto baseline = ReadBaseline(green, deployment_.name);
   if (!baseline) return;
+  RecordTables(blue, green, tokens);
+  if (tokens == tokens_ && awaited_) return;
   const auto drift =
       FindDrift(blue, green, deployment_.name, *baseline, CompareStructure(blue, green));
-  RecordPublished(blue, green, deployment_.name, Moment::kLater);
   Report(green, drift);
   tokens_ = tokens;
+}
+
+// As long as the catalogs stay as they are, so does the position that green has to reach: blue goes
+// on, and green is seldom where it is at the moment.
+void SchemaGuard::RecordTables(pg::Connection& blue, pg::Connection& green,
+                               const std::string& tokens) {
+  const auto written = tokens == awaiting_tokens_ ? awaited_ : std::nullopt;
+  const auto published = RecordPublished(blue, green, deployment_.name, written);
+  awaited_ = published.awaited;
+  awaiting_tokens_ = tokens;
 }
 
 void SchemaGuard::ReportStatements(pg::Connection& blue, pg::Connection& green) {

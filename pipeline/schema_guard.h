@@ -3,11 +3,13 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "pg/interrupt.h"
+#include "pg/lsn.h"
 #include "pipeline/doorbell.h"
 #include "pipeline/options.h"
 #include "pipeline/schema_baseline.h"
@@ -29,11 +31,14 @@ class SchemaGuard {
   // Before the first stream of a deployment: what differs at this moment is not a change. With the
   // caller's sessions. Throws ConnectionLost.
   void Prepare(pg::Connection& blue, pg::Connection& green);
+  // After Prepare(), before Start(): up to where green has to get before a table that has come
+  // empty can be told to be complete.
+  std::optional<pg::Lsn> awaited() const { return awaited_; }
   void Start();
   // From any thread: look at the next opportunity.
   void LookSoon();
-  // Ends the thread and looks once if it never has, with the caller's sessions: a short run tells
-  // what it has met, too.
+  // Ends the thread and looks once if it never has, or if a table was awaited, with the caller's
+  // sessions: a short run tells what it has met, too.
   void LookOnce(pg::Connection& blue, pg::Connection& green);
   // Ends the thread and looks once more, because something failed that a change may be the cause
   // of. A server that does not answer is not waited for long.
@@ -45,6 +50,7 @@ class SchemaGuard {
   void LookSafely(const pg::Interrupt& interrupt);
   void Look(pg::Connection& blue, pg::Connection& green);
   void Connect(const pg::Interrupt& interrupt);
+  void RecordTables(pg::Connection& blue, pg::Connection& green, const std::string& tokens);
   void ReportStatements(pg::Connection& blue, pg::Connection& green);
   void Report(pg::Connection& green, const std::vector<SchemaDifference>& changes);
 
@@ -58,6 +64,8 @@ class SchemaGuard {
   std::unique_ptr<pg::Connection> blue_;
   std::unique_ptr<pg::Connection> green_;
   std::string tokens_;    // fingerprints at the last whole comparison
+  std::optional<pg::Lsn> awaited_;
+  std::string awaiting_tokens_;  // what they were then
   std::string reported_;  // the changes of the last report
   bool has_log_ = false;
   bool has_looked_ = false;

@@ -86,6 +86,11 @@ Session::End Session::Run(const std::atomic<bool>& stop, const Watch& watch) {
   const pg::Lsn progress_lsn = CheckSource();
   // Before the stream: DDL behind its start is news.
   guard_.Prepare(*blue_, apply_->green());
+  // What the guard awaits is what blue has held at the start.
+  if (options_.until_caught_up && !state_.until_lsn.is_valid()) {
+    state_.until_lsn = std::max(source_lsn_, guard_.awaited().value_or(pg::Lsn{}));
+    pg::FlushPast(*blue_, state_.until_lsn);
+  }
   StartStream(progress_lsn);
   StartThreads();
   while (!stop.load(std::memory_order_acquire) && !supervisor_.has_failed() &&
@@ -179,10 +184,6 @@ pg::Lsn Session::CheckSource() {
             "cleanup` and begin anew."));
   }
   source_lsn_ = identity.flush_lsn;
-  if (options_.until_caught_up && !state_.until_lsn.is_valid()) {
-    state_.until_lsn = identity.flush_lsn;
-    pg::FlushPast(*blue_, state_.until_lsn);
-  }
   RequireNobodyReadsAhead();
   RequireNobodyLoads();
   // Nobody streams: it is likely that green becomes ours. Who follows at once needs one lane.

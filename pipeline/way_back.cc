@@ -71,7 +71,7 @@ void PrepareWayBack(pg::Connection& from, pg::Connection& to, const Deployment& 
 void PublishWayBack(pg::Connection& from, pg::Connection& to, const std::string& deployment) {
   MakePublication(from, to, deployment);
   // What is behind now is so after there and back, though no guard has seen it.
-  RecordPublished(from, to, deployment, Moment::kLater);
+  RecordPublished(from, to, deployment);
   // What is added to it later is not known to be complete.
   RecordWayBack(from, to, deployment);
 }

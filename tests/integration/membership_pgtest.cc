@@ -135,6 +135,27 @@ TEST_F(Membership, ATableThatComesBackEmptyHasToBeReloadedWhileRowsAreUnderWay) 
   ExpectBehind("h");
 }
 
+// Nor is it complete because somebody has looked meanwhile.
+TEST_F(Membership, ATableThatComesBackEmptyIsJudgedOnceItsRowsHaveArrived) {
+  ExecBoth("TRUNCATE h");
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  blue().Exec("INSERT INTO h VALUES (1)");
+  blue().Exec("ALTER PUBLICATION pgteal DROP TABLE h; TRUNCATE h");
+  blue().Exec("ALTER PUBLICATION pgteal ADD TABLE ONLY h");
+  Sql holder = db_.clusters().green().Connect(db_.name());
+  holder.Exec("BEGIN READ WRITE; LOCK TABLE h IN SHARE MODE");
+  Start();
+  const auto is_told = [this] {
+    return green().Scalar("SELECT count(*) FROM pgteal.event WHERE kind = 'ddl'") == "1";
+  };
+  EXPECT_TRUE(WaitUntil(is_told, seconds(10))) << Log();
+  holder.Exec("ROLLBACK");
+  const auto is_there = [this] { return green().Scalar("SELECT count(*) FROM h") == "1"; };
+  EXPECT_TRUE(WaitUntil(is_there, seconds(30))) << Log();
+  StopCleanly();
+  ExpectBehind("h");
+}
+
 // Whoever may not read green's table cannot tell that it is empty.
 TEST_F(Membership, ATableThatComesEmptyIsBehindWhereGreensCannotBeRead) {
   ASSERT_NO_FATAL_FAILURE(Begin());
