@@ -130,8 +130,8 @@ class Judge {
   bool IsHeld(const Oid& oid) const {
     const Oid holder = HolderOf(oid);
     const auto found = now_.tables.find(holder);
-    return found != now_.tables.end() && !found->second.ways.empty() && SentFor(now_, holder) == holder &&
-           !(IsReplaced(holder) && HolderOf(holder).empty());
+    return found != now_.tables.end() && !found->second.ways.empty() &&
+           SentFor(now_, holder) == holder && !(IsReplaced(holder) && HolderOf(holder).empty());
   }
 
   void KeepRows(const Oid& oid, RecordRows* rows) const {
