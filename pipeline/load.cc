@@ -210,11 +210,10 @@ void Load::Record() {
 
 void Load::RecordResumed() {
   AddTableStates(*green_, deployment_.name, plan_);
-  if (!is_reload()) {
-    return RecordComplete(*green_, deployment_.name, membership_, KeysOf(plan_));
-  }
-  RequireOwnTables(lock_->session(), *green_, deployment_, membership_, KeysOf(plan_));
-  RecordBehind(*green_, deployment_.name, membership_, KeysOf(plan_));
+  const auto tables = KeysOf(plan_);
+  if (!is_reload()) return RecordComplete(*green_, deployment_.name, membership_, tables);
+  RequireOwnTables(lock_->session(), *green_, deployment_, membership_, tables);
+  RecordBehind(*green_, deployment_.name, membership_, tables);
   for (const auto& table : plan_) SetCopying(*green_, deployment_.name, table);
 }
 
