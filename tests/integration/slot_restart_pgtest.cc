@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -7,6 +8,7 @@
 #include "pg/replication.h"
 #include "pipeline/slot_restart.h"
 #include "tests/support/pg_cluster.h"
+#include "tests/support/wait.h"
 
 namespace pgteal::pipeline {
 namespace {
@@ -77,6 +79,14 @@ TEST_P(SlotRestart, LeavesASlotAloneThatSomebodyStreams) {
   Write();
   pg::ReplicationConnection stream(pg::ConnInfo::Parse(server_.ConnInfo()), {});
   stream.StartReplication({.slot = "s", .publication = "s"}, {});
+  // On its way to what was confirmed, the walsender moves the slot itself.
+  ASSERT_TRUE(tests::WaitUntil(
+      [this] {
+        return side_->Scalar(
+                   "SELECT sent_lsn >= pg_current_wal_flush_lsn() FROM"
+                   " pg_stat_replication") == "t";
+      },
+      std::chrono::seconds(30)));
   const std::string before = RestartLsn();
   Move();
   EXPECT_EQ(RestartLsn(), before);
