@@ -307,9 +307,10 @@ void TargetCatalog::RequireOwn(const TargetRelation& target) {
   holders_ = ReadHolders(*connection_, deployment_);
   const auto holder = holder_of_it();
   if (!holder || *holder == source.oid) return;
-  // What blue has dropped since gets no rows any more.
+  // What blue has dropped since gets no rows any more, and what has this very name is what came in
+  // this one's place: then this one's last rows are what is on its way.
   const auto name = ask_blue_(*holder);
-  if (!name) return;
+  if (!name || *name == applier::TableName{source.schema, source.name}) return;
   throw HeldByAnother(*connection_, deployment_, sides_, {source.schema, source.name}, *holder,
                       *name);
 }

@@ -12,6 +12,7 @@
 #include "pg/catalog.h"
 #include "pg/error.h"
 #include "pipeline/beside.h"
+#include "pipeline/membership.h"
 #include "pipeline/open_sides.h"
 #include "pipeline/slot_use.h"
 
@@ -61,18 +62,15 @@ std::string OriginPrefix(pg::Connection& green, const std::string& deployment) {
   return fmt::format("pgteal_{}_{}_", deployment, row.Text(0, 0));
 }
 
-// Seldom asked, so with a session of its own.
+// Seldom asked, so with a session of its own. Of the catalogs alone, which no lock keeps from us:
+// whoever holds one may be waiting for us, as a synchronous standby.
 std::optional<applier::TableName> PublishedName(const Deployment& deployment,
                                                 const pg::Interrupt& interrupt, pg::Oid table) {
   pg::Connection blue(deployment.source, SessionOptionsFor("names", deployment.name, &interrupt));
-  const auto name = blue.Exec(
-      "SELECT n.nspname, c.relname FROM pg_publication_tables AS p"
-      " JOIN pg_namespace AS n ON n.nspname = p.schemaname"
-      " JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = p.tablename"
-      " WHERE p.pubname = $1 AND c.oid = $2",
-      {deployment.name, std::to_string(table.value)});
-  if (name.is_empty()) return std::nullopt;
-  return applier::TableName{name.String(0, 0), name.String(0, 1)};
+  const auto published = ReadMembership(blue, deployment.name);
+  const auto found = published.tables.find(std::to_string(table.value));
+  if (found == published.tables.end() || found->second.ways.empty()) return std::nullopt;
+  return found->second.key;
 }
 
 size_t CopyRowsMin(std::chrono::microseconds round_trip) {

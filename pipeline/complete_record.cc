@@ -111,6 +111,8 @@ void AddOnGreen(const CompleteRecord& record, const TableKey& key, const Oid& bl
 
 std::string NameOf(const TableKey& key) { return key.first + "." + key.second; }
 
+bool IsOnGreen(const std::string& definition) { return definition.starts_with(kGreenTable); }
+
 // A way ends with it.
 Oid TableOf(const std::string& definition) {
   const size_t end =

@@ -54,6 +54,7 @@ void AddOnGreen(const CompleteRecord& record, const TableKey& key, const Oid& bl
                 const Oid& green, RecordRows* rows);
 // As such a row has it.
 std::string NameOf(const TableKey& key);
+bool IsOnGreen(const std::string& definition);
 // Blue's table that such a row speaks of.
 Oid TableOf(const std::string& definition);
 

@@ -36,6 +36,13 @@ std::map<TableKey, FollowingTable> FindFollowing(pg::Connection& green,
   return found;
 }
 
+std::map<TableKey, FollowingTable> FindFollowing(pg::Connection& green,
+                                                 const Membership& membership) {
+  std::set<TableKey> keys;
+  for (const auto& [oid, table] : membership.tables) keys.insert(table.key);
+  return FindFollowing(green, keys);
+}
+
 bool HasRows(pg::Connection& green, const TableKey& key, const FollowingTable& table) {
   return green
       .Exec(fmt::format("SELECT EXISTS (SELECT FROM {}{})", table.is_partitioned ? "" : "ONLY ",

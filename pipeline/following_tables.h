@@ -21,6 +21,8 @@ struct FollowingTable {
 // Those that there are.
 std::map<TableKey, FollowingTable> FindFollowing(pg::Connection& green,
                                                  const std::set<TableKey>& keys);
+std::map<TableKey, FollowingTable> FindFollowing(pg::Connection& green,
+                                                 const Membership& membership);
 // Of one that may be read.
 bool HasRows(pg::Connection& green, const TableKey& key, const FollowingTable& table);
 

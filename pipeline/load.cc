@@ -339,6 +339,8 @@ void Load::EndCopy() {
   // The last look before the locks go: what is left out now would be missing for good.
   const auto states = ReadTableStates(*green_, deployment_.name);
   for (const auto& table : plan_) PGTEAL_CHECK(IsCopied(states, table), "a table was not copied");
+  const auto record = [this] { RecordFollowing(*green_, deployment_.name, membership_); };
+  if (!is_reload()) claim_.Commit(*green_, record);
   lock_->Release();
   slot_.reset();
   ForgetVanished(*blue_, *green_, deployment_);
@@ -387,12 +389,9 @@ void Load::Finish() {
 
 void Load::RecordEnd() {
   SetAllReady(*green_, deployment_.name);
-  if (is_reload()) {
-    RecordComplete(*green_, deployment_.name, membership_, KeysOf(plan_));
-  } else {
-    SetDeploymentState(*green_, deployment_.name,
-                       has_postponed_checks_ ? "catching_up" : "streaming");
-  }
+  const char* state = has_postponed_checks_ ? "catching_up" : "streaming";
+  if (is_reload()) RecordComplete(*green_, deployment_.name, membership_, KeysOf(plan_));
+  if (!is_reload()) SetDeploymentState(*green_, deployment_.name, state);
   applier::RecordEvent(*green_, deployment_.name, is_reload() ? "reloaded" : "loaded",
                        fmt::format("tables: {}", plan_.size()));
 }

@@ -118,6 +118,14 @@ std::vector<Oid> Lineage(const Membership& membership, const Oid& table) {
   return lineage;
 }
 
+Oid SentFor(const Membership& membership, const Oid& table) {
+  Oid sent = table;
+  for (const auto& one : Lineage(membership, table)) {
+    if (membership.is_via_root && !membership.tables.at(one).ways.empty()) sent = one;
+  }
+  return sent;
+}
+
 std::set<TableKey> SentTables(const Membership& membership) {
   std::set<TableKey> sent;
   const auto is_member = [&](const Oid& table) {

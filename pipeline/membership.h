@@ -45,6 +45,8 @@ Membership ReadMembership(pg::Connection& blue, const std::string& publication);
 // The table itself, then what it is a partition of, nearest first.
 std::vector<Oid> Lineage(const Membership& membership, const Oid& table);
 
+// Whose name a table's rows bear in the stream.
+Oid SentFor(const Membership& membership, const Oid& table);
 // Under whose names rows are sent: of the partitions or of what they are partitions of.
 std::set<TableKey> SentTables(const Membership& membership);
 

@@ -9,6 +9,7 @@
 #include "pg/connection.h"
 #include "pg/lsn.h"
 #include "pipeline/membership.h"
+#include "pipeline/membership_judge.h"
 #include "pipeline/options.h"
 #include "pipeline/table_state.h"
 
@@ -35,9 +36,15 @@ namespace pgteal::pipeline {
 // Replaces what was recorded before.
 void RecordAllComplete(pg::Connection& green, const std::string& deployment,
                        const Membership& membership);
+// Once green has the tables of a load whose rows are on record: from here on they are known by
+// their oids, whatever blue calls them.
+void RecordFollowing(pg::Connection& green, const std::string& deployment,
+                     const Membership& membership);
 // Before a turn, on the side that is to be closed: it has all rows of the other's tables, but of
-// those that it lacks, and of those that were behind when it was last the one that follows.
-void RecordWayBack(pg::Connection& closing, pg::Connection& opening, const std::string& deployment);
+// those that it lacks, and of those that were behind when it was last the one that follows, if it
+// ever was: what an attempt has left that came to nothing does not count.
+void RecordWayBack(pg::Connection& closing, pg::Connection& opening, const std::string& deployment,
+                   bool has_followed);
 // What RecordAllComplete() is to record once there is a green. Blue may be the green of another
 // deployment of the same name, whose record this is not.
 void RecordPrepared(pg::Connection& blue, const std::string& deployment,
@@ -61,10 +68,9 @@ struct Published {
   std::optional<pg::Lsn> awaited;
 };
 // Keeps the record: what came empty is complete from now on. Where there is none, as of an older
-// pgteal, it takes everything to be complete. `written`: a position of blue's from a time when the
-// catalogs were what they are now; none: that of this moment, which green is seldom at.
+// pgteal, it takes everything to be complete.
 Published RecordPublished(pg::Connection& blue, pg::Connection& green,
-                          const std::string& deployment, std::optional<pg::Lsn> written = {});
+                          const std::string& deployment, const Positions& positions = {});
 
 // The tables that are not complete, as --reload-table takes them: schema.table, without quotes but
 // around a schema that has a dot in its name. Reads only.

@@ -104,9 +104,10 @@ void SchemaGuard::LookSoon() {
   wake_.Ring();
 }
 
-void SchemaGuard::LookOnce(pg::Connection& blue, pg::Connection& green) {
+void SchemaGuard::LookOnce(pg::Connection& blue, pg::Connection& green, pg::Lsn reached) {
   if (mode_ == DdlGuard::kOff) return;
   Stop();
+  reached_ = reached;
   if (has_looked_ && !awaited_) return;
   try {
     Look(blue, green);
@@ -180,6 +181,7 @@ void SchemaGuard::Look(pg::Connection& blue, pg::Connection& green) {
   if (!baseline) return;
   RecordTables(blue, green, tokens);
   if (tokens == tokens_ && awaited_) return;
+  tokens_.clear();  // until what follows has been told
   const auto drift =
       FindDrift(blue, green, deployment_.name, *baseline, CompareStructure(blue, green));
   Report(green, drift);
@@ -191,7 +193,8 @@ void SchemaGuard::Look(pg::Connection& blue, pg::Connection& green) {
 void SchemaGuard::RecordTables(pg::Connection& blue, pg::Connection& green,
                                const std::string& tokens) {
   const auto written = tokens == awaiting_tokens_ ? awaited_ : std::nullopt;
-  const auto published = RecordPublished(blue, green, deployment_.name, written);
+  const auto published =
+      RecordPublished(blue, green, deployment_.name, {.written = written, .reached = reached_});
   awaited_ = published.awaited;
   awaiting_tokens_ = tokens;
 }

@@ -38,8 +38,9 @@ class SchemaGuard {
   // From any thread: look at the next opportunity.
   void LookSoon();
   // Ends the thread and looks once if it never has, or if a table was awaited, with the caller's
-  // sessions: a short run tells what it has met, too.
-  void LookOnce(pg::Connection& blue, pg::Connection& green);
+  // sessions: a short run tells what it has met, too. `reached`: up to where green has everything,
+  // which its progress need not say.
+  void LookOnce(pg::Connection& blue, pg::Connection& green, pg::Lsn reached);
   // Ends the thread and looks once more, because something failed that a change may be the cause
   // of. A server that does not answer is not waited for long.
   void LookLast();
@@ -66,6 +67,7 @@ class SchemaGuard {
   std::string tokens_;    // fingerprints at the last whole comparison
   std::optional<pg::Lsn> awaited_;
   std::string awaiting_tokens_;  // what they were then
+  pg::Lsn reached_;
   std::string reported_;  // the changes of the last report
   bool has_log_ = false;
   bool has_looked_ = false;

@@ -112,7 +112,7 @@ Session::End Session::Run(const std::atomic<bool>& stop, const Watch& watch) {
   }
   const bool is_done = receiver_->is_done();
   Finish();
-  if (is_done) guard_.LookOnce(*blue_, apply_->green());
+  if (is_done) guard_.LookOnce(*blue_, apply_->green(), state_.until_lsn);
   return is_done ? End::kDone : End::kStopped;
 }
 

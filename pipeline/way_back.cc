@@ -73,7 +73,7 @@ void PublishWayBack(pg::Connection& from, pg::Connection& to, const std::string&
   // What is behind now is so after there and back, though no guard has seen it.
   RecordPublished(from, to, deployment);
   // What is added to it later is not known to be complete.
-  RecordWayBack(from, to, deployment);
+  RecordWayBack(from, to, deployment, ReadTurn(from, deployment).epoch > 0);
 }
 
 void RequirePublished(pg::Connection& from, pg::Connection& to, const std::string& deployment) {

@@ -77,6 +77,27 @@ TEST_F(Membership, ATableOfAllTablesThatIsMadeAnewOnBlueAloneHasToBeReloaded) {
   EXPECT_TRUE(db_.Equal());
 }
 
+// They go where the rows before them went.
+TEST_F(Membership, ATableOfAllTablesThatIsMadeAnewWhileItsLastRowsAreUnderWayStopsNothing) {
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  blue().Exec("INSERT INTO h VALUES (2)");
+  blue().Exec("DROP TABLE h; CREATE TABLE h (id int PRIMARY KEY); INSERT INTO h VALUES (9)");
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ASSERT_NO_FATAL_FAILURE(ExpectBehind("h"));
+  ASSERT_NO_FATAL_FAILURE(Reload("h"));
+  ExpectComplete();
+  EXPECT_TRUE(db_.Equal());
+}
+
+TEST_F(Membership, ATableOfAllTablesThatIsMadeAnewAfterALookHasToBeReloaded) {
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  blue().Exec("DROP TABLE h");
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  blue().Exec("CREATE TABLE h (id int PRIMARY KEY); INSERT INTO h VALUES (9)");
+  ASSERT_NO_FATAL_FAILURE(StreamOnce());
+  ASSERT_NO_FATAL_FAILURE(ExpectBehind("h"));
+}
+
 TEST_F(Membership, ATableOfAllTablesThatIsMadeAnewOnBothSidesIsComplete) {
   ASSERT_NO_FATAL_FAILURE(StreamOnce());
   ExecEverywhere("DROP TABLE h; CREATE TABLE h (id int PRIMARY KEY)");
