@@ -53,7 +53,6 @@ constexpr const char* kAllTablesSql =
 constexpr const char* kInternalError = "XX000";
 constexpr int kSlotAttempts = 5;
 constexpr const char* kNotAllowed = "42501";
-constexpr const char* kReadOnly = "25006";  // a standby
 
 // By it a cleanup knows a publication that we made before anything was on record.
 constexpr const char* kPublicationComment = "pgteal: made for its deployment";
@@ -210,23 +209,6 @@ void RequireFreeSlot(pg::Connection& blue) {
                     "Drop a slot that nobody uses, or raise max_replication_slots on blue.");
 }
 
-// Whoever begins on green may come later, or fail at first: what is added to the publication after
-// the slot was made is not known to be complete there.
-void KeepMembership(pg::Connection& blue, const std::string& deployment,
-                    const Membership& membership) {
-  try {
-    applier::EnsureSchema(blue);
-    RecordPrepared(blue, deployment, membership);
-  } catch (const pg::ServerError& error) {
-    if (error.sqlstate() != kNotAllowed && error.sqlstate() != kReadOnly) throw;
-    spdlog::warn(
-        "nothing can be kept in schema pgteal of blue ({}), so nothing tells a table that is added "
-        "to the publication before the deployment begins on green: add none, or GRANT CREATE on "
-        "the database and begin anew",
-        error.what());
-  }
-}
-
 }  // namespace
 
 void RequireLogical(pg::Connection& source, const std::string& side) {
@@ -295,12 +277,25 @@ PreparedSource PrepareSource(pg::Connection& blue, const Deployment& deployment,
   if (auto slot = pg::FindSlot(blue, deployment.name)) return {.slot = *slot, .stream = nullptr};
   RequireNewName(deployment.name);
   auto membership = ReadMembership(blue, deployment.name);
-  KeepMembership(blue, deployment.name, membership);
   auto stream = std::make_unique<pg::ReplicationConnection>(deployment.source, session);
   CreateSlot(blue, *stream, deployment.name, false);
   auto slot = pg::FindSlot(blue, deployment.name);
   if (!slot) throw pg::Refused(fmt::format("slot {} vanished", deployment.name));
   return {.slot = *slot, .stream = std::move(stream), .membership = std::move(membership)};
+}
+
+void KeepMembership(pg::Connection& blue, const std::string& deployment) {
+  if (pg::FindSlot(blue, deployment)) return;
+  try {
+    applier::EnsureSchema(blue);
+  } catch (const pg::ServerError& error) {
+    if (error.sqlstate() != kNotAllowed) throw;
+    spdlog::warn(
+        "our role may not create schema pgteal on blue, so nothing tells a table that is added to "
+        "the publication before the first run: add none, or GRANT CREATE on the database first");
+    return;
+  }
+  RecordPrepared(blue, deployment, ReadMembership(blue, deployment));
 }
 
 bool IsOurPublication(pg::Connection& blue, const std::string& name) {

@@ -32,12 +32,15 @@ struct PreparedSource {
   std::optional<Membership> membership = {};          // of before the slot was made
 };
 
-// Publication and slot on blue, and a record of what the publication has; without the right to make
-// schema pgteal it warns instead of keeping that. Throws Refused when blue cannot publish
-// (wal_level, privileges, no free slot) or when publishing would break its own UPDATEs. `session`
-// is for the stream.
+// Publication and slot on blue. Throws Refused when blue cannot publish (wal_level, privileges, no
+// free slot) or when publishing would break its own UPDATEs. `session` is for the stream.
 PreparedSource PrepareSource(pg::Connection& blue, const Deployment& deployment,
                              const BootstrapOptions& options, const pg::SessionOptions& session);
+
+// Keeps on blue which tables the publication has, while there is no slot yet: what is added to it
+// before the deployment begins on green is not known to be complete there. Without the right to
+// make schema pgteal it warns instead.
+void KeepMembership(pg::Connection& blue, const std::string& deployment);
 
 // Schema and rows on green, beginning at `start_lsn` or where the slot stands. Throws Refused when
 // the two connections lead to one database, when the slot is already past `start_lsn`, or when

@@ -236,7 +236,7 @@ TEST_F(DdlGuard, ANewTableThatThePublicationDoesNotSendIsAChange) {
 TEST_F(DdlGuard, StatementsAreLoggedOnBlueAndTheLogIsNotReplicated) {
   Start({"--ddl-guard", "event-trigger"});
   ASSERT_EQ(blue().Scalar("SELECT puballtables FROM pg_publication"), "t");
-  EXPECT_EQ(blue().Scalar("SELECT count(*) FROM pg_publication_tables WHERE tablename = 'ddl_log'"),
+  EXPECT_EQ(blue().Scalar("SELECT count(*) FROM pg_publication_tables WHERE schemaname = 'pgteal'"),
             "0");
   blue().Exec("ALTER TABLE t ADD c int; CREATE TEMP TABLE scratch (a int); DROP TABLE scratch");
   blue().Exec("CREATE INDEX gone ON t (v); DROP INDEX gone");

@@ -29,15 +29,6 @@ TEST_F(Membership, ATableThatIsAddedWhileTheLoadIsAtWorkHasToBeReloaded) {
   EXPECT_TRUE(db_.Equal());
 }
 
-// What the publication had when the slot was made is still known.
-TEST_F(Membership, ATableThatIsAddedAfterAFirstRunThatFailedHasToBeReloaded) {
-  ASSERT_EQ(Run({"--include-table", "t", "--start-lsn", "0/1"}), 3) << Log();
-  blue().Exec("INSERT INTO h VALUES (2); ALTER PUBLICATION pgteal ADD TABLE ONLY h");
-  ASSERT_NO_FATAL_FAILURE(StreamOnce());
-  ExpectBehind("h");
-  EXPECT_THAT(Ask().Findings("H9"), testing::Not(HasSubstr("public.t ")));
-}
-
 // The two may even bear the same name.
 TEST_F(Membership, WhatGreenHasStaysKnownWhenItIsPreparedAsTheBlueOfAnotherDeployment) {
   ASSERT_NO_FATAL_FAILURE(Begin());

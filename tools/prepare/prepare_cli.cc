@@ -30,6 +30,8 @@ int Prepare(const PrepareFlags& flags) {
       .source = ParseSource(flags.common), .target = {}, .name = flags.common.name};
   const pg::SessionOptions session{.application_name = "pgteal " + deployment.name};
   pg::Connection blue(deployment.source, session);
+  pipeline::PreparePublication(blue, deployment, flags.bootstrap);
+  pipeline::KeepMembership(blue, deployment.name);
   const pg::Slot slot = pipeline::PrepareSource(blue, deployment, flags.bootstrap, session).slot;
   if (flags.json) {
     std::cout << JsonText(
