@@ -2,9 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <iterator>
-
 namespace pgteal::pipeline {
 namespace {
 
@@ -128,15 +125,9 @@ Oid SentFor(const Membership& membership, const Oid& table) {
 
 std::set<TableKey> SentTables(const Membership& membership) {
   std::set<TableKey> sent;
-  const auto is_member = [&](const Oid& table) {
-    return !membership.tables.at(table).ways.empty();
-  };
   for (const auto& [oid, table] : membership.tables) {
-    const auto lineage = Lineage(membership, oid);
-    const bool is_sent = membership.is_via_root
-                             ? std::none_of(std::next(lineage.begin()), lineage.end(), is_member)
-                             : !table.is_partitioned;
-    if (is_sent && is_member(oid)) sent.insert(table.key);
+    if (table.ways.empty() || (table.is_partitioned && !membership.is_via_root)) continue;
+    if (SentFor(membership, oid) == oid) sent.insert(table.key);
   }
   return sent;
 }
